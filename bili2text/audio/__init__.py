@@ -1,0 +1,1 @@
+"""From a media file to chunks of 16 kHz mono speech."""

@@ -1,0 +1,1 @@
+"""What graphics card is here, and the libraries it needs."""

@@ -1,0 +1,1 @@
+"""The decision: which model, precision, batch and beam run here."""
