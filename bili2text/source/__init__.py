@@ -1,1 +1,1 @@
-"""Where the sound comes from: a link, a Bilibili id, a file or standard input."""
+"""From what the user named (a link, a file, standard input) to media on disk."""

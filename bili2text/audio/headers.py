@@ -1,0 +1,80 @@
+"""Facts that the first bytes of a file give away, and libav does not pass on. Pure: bytes in, values out."""
+
+from __future__ import annotations
+
+import struct
+
+HEAD = 1 << 16  # bytes that these functions want to see
+_STREAMED = 0x7FFF_0000  # a RIFF size from here on is a writer's way to say "not known yet"
+_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
+
+
+def kind(head: bytes) -> str:
+    """Return in words what `head` begins, when it is a well-known thing that has no sound; else ""."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:256].lower()
+    for magic, words in _KINDS:
+        if text.startswith(magic):
+            return words
+    return "" if _binary(head) else "a text"
+
+
+_KINDS = (
+    (b"#extm3u", "a playlist"),
+    (b"ffconcat", "a playlist"),
+    (b"[playlist]", "a playlist"),
+    (b"<?xml", "an XML text"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"\x89png", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"gif8", "a picture"),
+    (b"%pdf", "a PDF"),
+    (b"pk\x03\x04", "a ZIP archive"),
+    (b"rar!", "a RAR archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+)
+
+
+def _binary(head: bytes) -> bool:
+    return any(byte < 9 or 13 < byte < 27 for byte in head[:1024])
+
+
+def is_tag(packet: bytes) -> bool:
+    """Return whether `packet` is a tag (ID3v1, APE, Lyrics3) that a raw stream carries behind its sound."""
+    return packet.startswith(_TAGS)
+
+
+def mp3_counts_frames(head: bytes) -> bool:
+    """Return whether an mp3 says how long it is (a Xing, Info or VBRI frame); otherwise it is a guess.
+
+    `head` begins behind the ID3v2 tag, where padding may come before the frame.
+    """
+    return any(mark in head[:8192] for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def id3_length(head: bytes) -> int:
+    """Return how many bytes an ID3v2 tag takes at the start of `head`; 0 without one."""
+    if head[:3] != b"ID3" or len(head) < 10:
+        return 0
+    a, b, c, d = head[6:10]
+    return 10 + (a << 21 | b << 14 | c << 7 | d)
+
+
+def wav_missing(head: bytes, size: int) -> float:
+    """Return the seconds of sound that a WAV's header promises beyond the end of its `size` bytes.
+
+    libav quietly takes the length of the file instead. 0 for a whole file and for one whose writer
+    could not go back to fill in the size (a pipe).
+    """
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return 0.0
+    at, rate = 12, 0
+    while at + 8 <= len(head):
+        name, length = head[at : at + 4], struct.unpack_from("<I", head, at + 4)[0]
+        if name == b"fmt " and at + 20 <= len(head):
+            rate = struct.unpack_from("<I", head, at + 16)[0]  # bytes a second
+        if name == b"data":
+            short = at + 8 + length - size
+            return short / rate if rate and short > 0 and length < _STREAMED else 0.0
+        at += 8 + length + length % 2
+    return 0.0

@@ -1,0 +1,237 @@
+"""The one way the data flows: source -> media -> sound -> chunks -> plan -> transcript -> files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bili2text.audio.chunks import Chunk, chunks
+from bili2text.audio.decode import Decoder
+from bili2text.audio.filters import filtered
+from bili2text.audio.speech import SpeechDetector, judged
+from bili2text.audio.waveform import SAMPLE_RATE, Block, Samples
+from bili2text.errors import Bili2TextError, DependencyError, RuntimeFailure, UsageError
+from bili2text.files import safe_name
+from bili2text.loading import Loader, may_fall_back
+from bili2text.paths import cache_dir
+from bili2text.progress import Progress, Stage
+from bili2text.request import Failed, Outcome, Request, Result, Skipped
+from bili2text.segments import Transcript
+from bili2text.source.fetch import open_source
+from bili2text.source.locate import locate
+from bili2text.source.media import Item, Media
+from bili2text.subtitles.save import all_there, formats_of, refuse_targets, save, targets
+from bili2text.subtitles.writers import Document, Json, document
+from bili2text.transcribe.run import Heard, listen
+
+if TYPE_CHECKING:
+    from bili2text.audio.damage import Damage
+    from bili2text.plan.choose import Plan
+    from bili2text.transcribe.engine import Engine
+
+_STDOUT = "-"
+_BESIDE = "source"
+_VERSIONS = ("bili2text", "faster-whisper", "ctranslate2", "av", "yt-dlp")
+
+
+def run(request: Request, progress: Progress, environ: Mapping[str, str]) -> Iterator[Outcome]:
+    """Yield what came of each recording, one after the other; one that fails does not stop the next.
+
+    The model is loaded when the first recording is there, and once. Raises UsageError at once for an
+    output that cannot be, before anything is downloaded.
+    """
+    formats = formats_of(request.output.formats)
+    if request.output.folder == _STDOUT and len(formats) != 1:
+        raise UsageError("standard output takes one format", hint="name one, as in -f txt -o -")
+    with closing(Loader(request, progress, environ)) as loader:
+        job = _Job(request, formats, progress, loader)
+        for text in request.sources:
+            try:
+                source = locate(text, lambda name: Path(name).exists())
+                for item in open_source(source, request.link, cache_dir(environ), progress):
+                    yield _outcome(job, item)
+            except Bili2TextError as error:
+                yield Failed(text, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What all recordings of a run share."""
+
+    request: Request
+    formats: tuple[str, ...]
+    progress: Progress
+    loader: Loader
+
+
+@dataclass(frozen=True, slots=True)
+class _Listened:
+    """What came of listening to one recording."""
+
+    heard: Heard
+    plan: Plan
+    duration: float  # seconds of sound, the silence put in for damage included
+    damage: Damage
+
+
+def _outcome(job: _Job, item: Item) -> Outcome:
+    try:
+        media = item.fetch()
+        output = job.request.output
+        folder = _folder(job.request, media)
+        paths = targets(folder, _stem(media), job.formats) if folder else ()
+        if output.skip and all_there(paths):
+            job.progress.note(f"{item.name}: already there, left as it is")
+            return Skipped(item.name, paths)
+        refuse_targets(paths, overwrite=output.overwrite)
+        began = time.monotonic()
+        listened = _listen(job, media)
+        seconds = time.monotonic() - began
+        content = _document(job.request, media, listened, seconds)
+        if folder:
+            paths = save(content, folder, _stem(media), job.formats, overwrite=output.overwrite)
+    except Bili2TextError as error:
+        return Failed(item.name, error)
+    _remark(job.progress, listened, seconds)
+    return Result(item.name, media, content, paths, listened.plan, listened.duration / max(seconds, 1e-6))
+
+
+def _listen(job: _Job, media: Media) -> _Listened:
+    """Transcribe on the planned device; when a card fails, once more on the CPU if that is allowed."""
+    plan, engine = job.loader.engine()
+    try:
+        return _heard(job, media, plan, engine)
+    except (RuntimeFailure, DependencyError) as error:
+        if not may_fall_back(plan, job.request):
+            raise
+        return _heard(job, media, *job.loader.on_cpu(error))
+
+
+def _heard(job: _Job, media: Media, plan: Plan, engine: Engine) -> _Listened:
+    request = job.request
+    how = replace(request.listening, batch_size=plan.batch_size)
+    with (
+        Decoder(media.path, track=request.track) as decoder,
+        job.progress.stage("transcribe", decoder.info.duration or media.duration, "s") as stage,
+    ):
+        mark = _Mark(stage)
+        sounds = mark.counted(filtered(decoder.blocks(), request.filters))
+        cut = chunks(judged(sounds, SpeechDetector()), request.rules)
+        heard = listen(cut, engine, how, mark.reached)
+        stage.advance(mark.seconds - mark.at)
+        return _Listened(heard, plan, mark.seconds, decoder.damage)
+
+
+class _Mark:
+    """How far a recording is: how much sound there was, and up to where it is text."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._samples = 0
+        self.at = 0.0  # seconds; the end of the latest finished chunk
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound decoded so far."""
+        return self._samples / SAMPLE_RATE
+
+    def counted(self, blocks: Iterator[Block]) -> Iterator[Samples]:
+        """Yield the sound of the blocks, counting it."""
+        for block in blocks:
+            self._samples += len(block.samples)
+            yield block.samples
+
+    def reached(self, chunk: Chunk) -> None:
+        """Advance the stage to the end of a chunk; a batch may finish chunks out of order."""
+        if chunk.end > self.at:
+            self._stage.advance(chunk.end - self.at)
+            self.at = chunk.end
+
+
+def _folder(request: Request, media: Media) -> Path | None:
+    """Return where this recording's files go; None for standard output."""
+    folder = request.output.folder
+    if folder == _STDOUT:
+        return None
+    if folder == _BESIDE:
+        return media.path.parent if media.site == "file" else Path()
+    return Path(folder).expanduser()
+
+
+def _stem(media: Media) -> str:
+    """Return the name the files have before the dot: a file's own, or the title with the site's id.
+
+    The id keeps two recordings of one title apart, and is never what a long title pushes out.
+    """
+    if media.site == "file":
+        return media.path.stem
+    if media.site == "stdin":
+        return "stdin"
+    if not media.id or media.id == media.title:
+        return media.title
+    tail = f" [{safe_name(media.id, limit=40)}]"
+    return safe_name(media.title, limit=120) + tail
+
+
+def _document(request: Request, media: Media, listened: _Listened, seconds: float) -> Document:
+    heard, plan = listened.heard, listened.plan
+    transcript = Transcript(
+        segments=heard.segments,
+        language="en" if request.listening.options.task == "translate" else heard.language.language,
+        language_probability=heard.language.probability,
+        duration=listened.duration,
+    )
+    damage = listened.damage
+    details: dict[str, Json] = {
+        "model": plan.model,
+        "device": plan.device,
+        "device_name": plan.device_name,
+        "compute_type": plan.compute_type,
+        "batch_size": plan.batch_size,
+        "beam_size": request.listening.options.beam_size,
+        "task": request.listening.options.task,
+        "reasons": list(plan.reasons),
+        "spoken_language": heard.language.language,
+        "speech_seconds": round(heard.speech, 2),
+        "chunks": heard.chunks,
+        "windows": heard.looks,
+        "work_seconds": round(seconds, 2),
+        "damage": {
+            "bad_packets": damage.bad_packets,
+            "gaps": damage.gaps,
+            "lost_seconds": round(damage.lost_seconds, 3),
+            "truncated_seconds": round(damage.truncated_seconds, 3),
+            "non_finite_samples": damage.non_finite_samples,
+        },
+        "uploader": media.uploader,
+        "tags": list(media.tags),
+        "versions": {name: _version(name) for name in _VERSIONS} | {"python": sys.version.split()[0]},
+    }
+    source = media.url or (media.path.name if media.site == "file" else "standard input")
+    return document(transcript, request.shape, title=media.title, source=source, details=details)
+
+
+def _remark(progress: Progress, listened: _Listened, seconds: float) -> None:
+    heard = listened.heard
+    if listened.damage:
+        progress.warn(listened.damage.describe())
+    if not heard.segments:
+        progress.warn("no speech was found; if there is some, try --no-vad-filter or a larger --model")
+    progress.note(
+        f"{listened.duration:.1f} s of sound, {heard.speech:.1f} s of speech in {heard.chunks} chunks, "
+        f"language {heard.language.language} ({heard.language.probability:.2f}), "
+        f"{listened.duration / max(seconds, 1e-6):.1f}x realtime"
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,81 @@
+"""What the user asked for, as one typed value, and what came of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bili2text.audio.chunks import CutRules
+from bili2text.errors import Bili2TextError
+from bili2text.plan.choose import Plan, Wishes
+from bili2text.source.media import LinkOptions, Media
+from bili2text.subtitles.shape import Shape
+from bili2text.subtitles.writers import Document
+from bili2text.transcribe.run import Listening
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the result goes. `folder` is a path, "source" (beside the input) or "-" (standard output)."""
+
+    folder: str = "."
+    formats: str = "txt,srt,json"
+    overwrite: bool = False
+    skip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """Where models may come from."""
+
+    model_dir: Path | None = None
+    hub: str | None = None
+    offline: bool = False
+    proxy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything a run needs to know."""
+
+    sources: tuple[str, ...]
+    link: LinkOptions = LinkOptions()
+    models: ModelPlace = ModelPlace()
+    wishes: Wishes = Wishes()
+    listening: Listening = Listening()
+    rules: CutRules = CutRules()
+    shape: Shape = Shape()
+    output: Output = Output()
+    filters: tuple[str, ...] = ()  # "denoise", "loudnorm"
+    track: int | None = None  # audio track, from 1; None: the one the file calls default
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One recording, transcribed."""
+
+    name: str
+    media: Media
+    document: Document
+    paths: tuple[Path, ...]  # empty when the result goes to standard output
+    plan: Plan
+    speed: float  # seconds of audio per second of work
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """One recording that had all its files already."""
+
+    name: str
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One recording that could not be transcribed."""
+
+    name: str
+    error: Bili2TextError
+
+
+Outcome = Result | Skipped | Failed

@@ -1,0 +1,317 @@
+"""Whisper on CTranslate2, by way of faster-whisper's parts. The only file that imports either.
+
+faster-whisper's own batched pipeline decodes each window once: whatever the model leaves unsaid after
+its last timestamp is lost (Chinese suffers most), and its fallback to higher temperatures is off.
+Here a batch is decoded with timestamps, each window says where it stopped, and a window that fails the
+thresholds is decoded again alone, as faster-whisper's sequential mode would.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
+from numpy.typing import NDArray
+
+from bili2text.audio.waveform import SAMPLE_RATE
+from bili2text.segments import Segment, Word
+from bili2text.transcribe.ct2_errors import translated
+from bili2text.transcribe.engine import WINDOW_SECONDS, Decoded, DecodeOptions, Window
+from bili2text.transcribe.tokens import Piece, pieces
+
+View = Any  # what CTranslate2 hands out has no types: a StorageView, or a result of one
+
+_SEED = 20240229  # any constant: sampling at a temperature gives the same text on every run
+_FRAMES = 3000  # of log-mel in a window
+_HOP = 160  # samples a frame
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What to load, and where."""
+
+    folder: Path
+    device: str  # "cpu" or "cuda"
+    device_index: int = 0
+    compute_type: str = "default"
+    threads: int = 0  # CPU threads; 0: CTranslate2 decides
+
+
+class Ct2Engine:
+    """An Engine over one loaded model."""
+
+    def __init__(self, load: Load, options: DecodeOptions) -> None:
+        """Load the model. Raises ModelError, DependencyError, OutOfMemory or RuntimeFailure."""
+        self._options = options
+        self._place = "the GPU" if load.device == "cuda" else "memory"
+        ctranslate2.set_random_seed(_SEED)
+        with translated(self._place):
+            self._whisper = WhisperModel(
+                str(load.folder),
+                device=load.device,
+                device_index=load.device_index,
+                compute_type=load.compute_type,
+                cpu_threads=load.threads,
+                local_files_only=True,
+            )
+        self.multilingual = bool(self._whisper.model.is_multilingual)
+        self.compute_type = str(self._whisper.model.compute_type)
+        self._tokenizers: dict[str, Tokenizer] = {}
+
+    def languages(self, sounds: tuple[NDArray[np.float32], ...]) -> tuple[dict[str, float], ...]:
+        """Return, for each window of sound, the probability of each language."""
+        with translated(self._place):
+            found = self._whisper.model.detect_language(self._encode(list(sounds)))
+        return tuple({token[2:-2]: float(probability) for token, probability in one} for one in found)
+
+    def decode(self, windows: tuple[Window, ...]) -> tuple[Decoded, ...]:
+        """Return what each window said, in order; all have the same language and the same prompt length."""
+        with translated(self._place):
+            encoded = self._encode([window.samples for window in windows])
+            prompts = [self._prompt(window) for window in windows]
+            language = windows[0].language
+            hypotheses = self._generate(encoded, prompts, self._options.temperatures[0], language)
+            decoded = self._finish(windows, encoded, hypotheses)
+            return tuple(
+                self._again(window, prompt, hypothesis) if self._fails(hypothesis) else result
+                for window, prompt, hypothesis, result in zip(
+                    windows, prompts, hypotheses, decoded, strict=True
+                )
+            )
+
+    def close(self) -> None:
+        """Let go of the model and its memory."""
+        self._whisper.model.unload_model()
+
+    def _encode(self, sounds: list[NDArray[np.float32]]) -> View:
+        return self._whisper.encode(np.stack([self._features(sound) for sound in sounds]))
+
+    def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the log-mel spectrogram of exactly one window, silence after the sound as in training."""
+        length = int(WINDOW_SECONDS * SAMPLE_RATE)
+        padded = np.pad(samples[:length], (0, max(0, length - len(samples))))
+        found: NDArray[np.float32] = self._whisper.feature_extractor(padded)[..., :_FRAMES]
+        return found
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        if language not in self._tokenizers:
+            self._tokenizers[language] = Tokenizer(
+                self._whisper.hf_tokenizer, self.multilingual, task=self._options.task, language=language
+            )
+        return self._tokenizers[language]
+
+    def _prompt(self, window: Window) -> list[int]:
+        options = self._options
+        tokenizer = self._tokenizer(window.language)
+        told = list(window.previous)
+        if options.initial_prompt and (window.first or options.carry_initial_prompt):
+            told = [*tokenizer.encode(" " + options.initial_prompt.strip()), *told]
+        prompt: list[int] = self._whisper.get_prompt(
+            tokenizer,
+            told,
+            prefix=options.prefix if window.first else None,
+            hotwords=options.hotwords,
+        )
+        return prompt
+
+    def _generate(
+        self,
+        encoded: View,
+        prompts: list[list[int]],
+        temperature: float,
+        language: str,
+    ) -> list[_Hypothesis]:
+        options = self._options
+        tokenizer = self._tokenizer(language)
+        search = (
+            {"beam_size": 1, "num_hypotheses": options.best_of, "sampling_topk": 0}
+            if temperature > 0
+            else {"beam_size": options.beam_size, "patience": options.patience}
+        )
+        longest = max(len(prompt) for prompt in prompts)
+        max_length = self._whisper.max_length
+        if options.max_new_tokens is not None:
+            max_length = min(max_length, longest + options.max_new_tokens)
+        results = self._whisper.model.generate(
+            encoded,
+            prompts,
+            sampling_temperature=temperature,
+            length_penalty=options.length_penalty,
+            repetition_penalty=options.repetition_penalty,
+            no_repeat_ngram_size=options.no_repeat_ngram_size,
+            max_length=max_length,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=options.suppress_blank,
+            suppress_tokens=get_suppressed_tokens(tokenizer, list(options.suppress_tokens)),
+            max_initial_timestamp_index=round(options.max_initial_timestamp / self._whisper.time_precision),
+            **search,
+        )
+        return [self._hypothesis(result, temperature, tokenizer) for result in results]
+
+    def _hypothesis(self, result: View, temperature: float, tokenizer: Tokenizer) -> _Hypothesis:
+        tokens = tuple(result.sequences_ids[0])
+        # CTranslate2 divides the score by length^penalty; the threshold is on the mean over tokens and EOT
+        total = result.scores[0] * len(tokens) ** self._options.length_penalty
+        return _Hypothesis(
+            tokens=tokens,
+            avg_logprob=float(total / (len(tokens) + 1)),
+            no_speech_prob=float(result.no_speech_prob),
+            compression_ratio=compression_ratio(tokenizer.decode(list(tokens)).strip()),
+            temperature=temperature,
+        )
+
+    def _again(self, window: Window, prompt: list[int], first: _Hypothesis) -> Decoded:
+        """Decode one window at the higher temperatures until one passes; else the likeliest of all."""
+        encoded = self._encode([window.samples])
+        tried = [first]
+        for temperature in self._options.temperatures[1:]:
+            (hypothesis,) = self._generate(encoded, [prompt], temperature, window.language)
+            tried.append(hypothesis)
+            if not self._fails(hypothesis):
+                break
+        else:
+            tried.append(replace(self._likeliest(tried), temperature=tried[-1].temperature))
+        (decoded,) = self._finish((window,), encoded, tried[-1:])
+        return decoded
+
+    def _likeliest(self, tried: list[_Hypothesis]) -> _Hypothesis:
+        limit = self._options.compression_ratio_threshold
+        plain = [one for one in tried if limit is None or one.compression_ratio <= limit]
+        return max(plain or tried, key=lambda one: one.avg_logprob)
+
+    def _fails(self, hypothesis: _Hypothesis) -> bool:
+        """Return whether openai-whisper would try the next temperature: a loop, or an unlikely text."""
+        options = self._options
+        if self._silent(hypothesis):
+            return False
+        loops = (
+            options.compression_ratio_threshold is not None
+            and hypothesis.compression_ratio > options.compression_ratio_threshold
+        )
+        unlikely = (
+            options.log_prob_threshold is not None and hypothesis.avg_logprob < options.log_prob_threshold
+        )
+        return loops or unlikely
+
+    def _silent(self, hypothesis: _Hypothesis) -> bool:
+        options = self._options
+        return (
+            options.no_speech_threshold is not None
+            and hypothesis.no_speech_prob > options.no_speech_threshold
+            and (options.log_prob_threshold is None or hypothesis.avg_logprob < options.log_prob_threshold)
+        )
+
+    def _finish(
+        self,
+        windows: tuple[Window, ...],
+        encoded: View,
+        hypotheses: list[_Hypothesis],
+    ) -> tuple[Decoded, ...]:
+        """Cut the tokens of each window at their timestamps, and time the words where asked."""
+        tokenizer = self._tokenizer(windows[0].language)
+        cut = [
+            pieces(hypothesis.tokens, tokenizer.timestamp_begin, len(window.samples) / SAMPLE_RATE)
+            for window, hypothesis in zip(windows, hypotheses, strict=True)
+        ]
+        timed: list[list[tuple[Word, ...]]] = [[()] * len(found) for found, _ in cut]
+        if self._options.word_timestamps:
+            timed = self._words(tokenizer, encoded, [found for found, _ in cut])
+        return tuple(
+            self._decoded(tokenizer, hypothesis, found, resume, words)
+            for hypothesis, (found, resume), words in zip(hypotheses, cut, timed, strict=True)
+        )
+
+    def _decoded(
+        self,
+        tokenizer: Tokenizer,
+        hypothesis: _Hypothesis,
+        found: tuple[Piece, ...],
+        resume: float | None,
+        words: list[tuple[Word, ...]],
+    ) -> Decoded:
+        segments = tuple(
+            Segment(
+                start=spoken[0].start if spoken else piece.start,
+                end=max(spoken[-1].end, spoken[0].start) if spoken else piece.end,
+                text=tokenizer.decode(list(piece.tokens)),
+                words=spoken,
+                avg_logprob=hypothesis.avg_logprob,
+                no_speech_prob=hypothesis.no_speech_prob,
+                compression_ratio=hypothesis.compression_ratio,
+                temperature=hypothesis.temperature,
+            )
+            for piece, spoken in zip(found, words, strict=True)
+        )
+        silent = self._silent(hypothesis)
+        return Decoded(
+            segments=() if silent else tuple(segment for segment in segments if segment.text.strip()),
+            resume=None if silent else resume,
+            silent=silent,
+            tokens=() if silent else tuple(token for piece in found for token in piece.tokens),
+            temperature=hypothesis.temperature,
+        )
+
+    def _words(
+        self,
+        tokenizer: Tokenizer,
+        encoded: View,
+        found: list[tuple[Piece, ...]],
+    ) -> list[list[tuple[Word, ...]]]:
+        """Return the words of each piece of each window, aligned by cross-attention."""
+        drafts: list[list[dict[str, Any]]] = [
+            [{"seek": 0, "start": p.start, "end": p.end, "tokens": list(p.tokens)} for p in window]
+            for window in found
+        ]
+        # find_alignment refuses an empty window; one without text has no words to time
+        spoken = [index for index, window in enumerate(drafts) if window]
+        if spoken:
+            self._whisper.add_word_timestamps(
+                [drafts[index] for index in spoken],
+                tokenizer,
+                encoded if len(spoken) == len(drafts) else _rows(encoded, spoken),
+                _FRAMES,
+                self._options.prepend_punctuations,
+                self._options.append_punctuations,
+                0.0,
+            )
+        return [
+            [
+                tuple(
+                    Word(word["start"], word["end"], word["word"], float(word["probability"]))
+                    for word in draft.get("words", ())
+                )
+                for draft in window
+            ]
+            for window in drafts
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hypothesis:
+    """The best text of one window at one temperature."""
+
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    temperature: float
+
+
+def compression_ratio(text: str) -> float:
+    """Return how much zlib shrinks the text; openai-whisper's sign of a loop above 2.4."""
+    plain = text.encode("utf-8")
+    return len(plain) / len(zlib.compress(plain))
+
+
+def _rows(encoded: View, rows: list[int]) -> View:
+    """Return some windows of an encoder's output, on the CPU."""
+    whole = encoded if encoded.device == "cpu" else encoded.to_device(ctranslate2.Device.cpu)
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.asarray(whole)[rows]))

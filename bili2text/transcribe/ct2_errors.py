@@ -1,0 +1,66 @@
+"""What CTranslate2's and cuBLAS's messages mean to a user. CTranslate2 has no error classes of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bili2text.errors import Bili2TextError, DependencyError, ModelError, OutOfMemory, RuntimeFailure
+
+# (a part of the message, lower case) -> (class, what happened, what to do). The first match counts.
+# Wordings: CTranslate2 src/cuda/utils.h and issues #311, #1978, #1937, #2064; the notes in docs/gpu.md.
+_MEANINGS: tuple[tuple[str, type[Bili2TextError], str, str], ...] = (
+    ("out of memory", OutOfMemory, "{place} has no room left", "use a smaller --model or --batch-size 1"),
+    ("cublas_status_alloc_failed", OutOfMemory, "{place} has no room left", "use a smaller --model"),
+    ("libcublas", DependencyError, "the CUDA library cuBLAS 12 was not found",
+     "pip install 'bili2text[cuda]', or run on the CPU with --device cpu"),
+    ("cublas64_12", DependencyError, "the CUDA library cuBLAS 12 was not found",
+     "pip install 'bili2text[cuda]', or run on the CPU with --device cpu"),
+    ("driver version is insufficient", DependencyError, "the NVIDIA driver is too old for CUDA 12",
+     "update the driver, or run with --device cpu"),
+    ("unsupportedptxversion", DependencyError, "the NVIDIA driver is too old for this card's code",
+     "update the driver to 570 or newer, or run with --device cpu"),
+    ("nokernelimagefordevice", DependencyError, "this graphics card is too old for CTranslate2",
+     "run with --device cpu"),
+    ("no kernel image", DependencyError, "this graphics card is too old for CTranslate2",
+     "run with --device cpu"),
+    ("not compiled with cuda", DependencyError, "this CTranslate2 was built without CUDA",
+     "pip install --force-reinstall ctranslate2, or run with --device cpu"),
+    ("no cuda-capable device", DependencyError, "CUDA sees no graphics card",
+     "run with --device cpu, and check CUDA_VISIBLE_DEVICES"),
+    ("compute type", DependencyError, "this device cannot compute in the precision asked for",
+     "leave --compute-type at auto"),
+    ("not_supported", RuntimeFailure, "this card refuses the precision asked for",
+     "use --compute-type float16"),
+    ("invalid device ordinal", RuntimeFailure, "there is no such graphics card",
+     "run `bili2text plan` to see the cards, and choose one with --device cuda:N"),
+    ("unable to open file", ModelError, "the model's folder is incomplete",
+     "bili2text models verify shows what is wrong"),
+    ("model.bin", ModelError, "the model's folder is incomplete or damaged",
+     "bili2text models verify shows what is wrong"),
+)  # fmt: skip
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Turn the engine's exceptions into ours; `place` names the memory that may be full."""
+    try:
+        yield
+    except MemoryError as error:
+        raise OutOfMemory("the machine has no memory left", hint="use a smaller --model") from error
+    except (RuntimeError, ValueError, OSError) as error:
+        raise meaning(str(error), place) from error
+
+
+def meaning(message: str, place: str) -> Bili2TextError:
+    """Return our error for one of the engine's messages; never the message's traceback or file names."""
+    lowered = message.lower()
+    for part, kind, what, remedy in _MEANINGS:
+        if part in lowered:
+            return kind(f"{what.format(place=place)} ({_short(message)})", hint=remedy)
+    return RuntimeFailure(f"the speech engine failed: {_short(message)}", hint="try --device cpu")
+
+
+def _short(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= 160 else line[:157] + "..."

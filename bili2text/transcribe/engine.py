@@ -1,0 +1,84 @@
+"""What a speech engine is: windows of sound in, decoded text out. Pure; ct2.py is the real one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bili2text.segments import Segment
+
+WINDOW_SECONDS = 30.0  # what Whisper hears at once
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """How to decode. Names, meanings and defaults are those of openai-whisper, where it has them."""
+
+    task: str = "transcribe"
+    beam_size: int = 5
+    best_of: int = 5
+    patience: float = 1.0
+    length_penalty: float = 1.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    compression_ratio_threshold: float | None = 2.4
+    log_prob_threshold: float | None = -1.0
+    no_speech_threshold: float | None = 0.6
+    hallucination_silence_threshold: float | None = None  # seconds
+    condition_on_previous_text: bool = False
+    prompt_reset_on_temperature: float = 0.5
+    initial_prompt: str | None = None
+    carry_initial_prompt: bool = True  # the prompt in every window, not in the first alone
+    prefix: str | None = None
+    hotwords: str | None = None
+    suppress_blank: bool = True
+    suppress_tokens: tuple[int, ...] = (-1,)
+    max_initial_timestamp: float = 1.0  # seconds
+    max_new_tokens: int | None = None
+    word_timestamps: bool = False
+    prepend_punctuations: str = "\"'“¿([{-"
+    append_punctuations: str = "\"'.。,，!！?？:：”)]}、"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """What the engine hears at once, and what it is told beforehand."""
+
+    samples: NDArray[np.float32]  # mono, 16 kHz, at most 30 s
+    language: str
+    previous: tuple[int, ...] = ()  # tokens of the text before, when conditioning on it
+    first: bool = False  # the first window of the recording: `prefix` goes here
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one window said. Times of the segments are seconds from the start of the window."""
+
+    segments: tuple[Segment, ...]
+    resume: float | None  # seconds into the window from which there is more to decode; None: heard to the end
+    silent: bool  # the model says that nobody speaks
+    tokens: tuple[int, ...]  # of the segments, for conditioning the next window
+    temperature: float  # the last one tried
+
+
+class Engine(Protocol):
+    """A loaded model. Not for use from several threads."""
+
+    multilingual: bool
+
+    def languages(self, sounds: tuple[NDArray[np.float32], ...]) -> tuple[dict[str, float], ...]:
+        """Return, for each window of sound, the probability (0..1) of each language the model knows."""
+
+    def decode(self, windows: tuple[Window, ...]) -> tuple[Decoded, ...]:
+        """Return what each window said, in order; all have the same language.
+
+        Raises OutOfMemory when the device has no room for so many at once, RuntimeFailure when the
+        device fails otherwise.
+        """
+
+    def close(self) -> None:
+        """Let go of the model and its memory."""

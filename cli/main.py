@@ -1,0 +1,106 @@
+"""The command group. Commands are imported when they are called, so that --help answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from bili2text import __version__
+from bili2text.errors import Bili2TextError
+from bili2text.files import clean_text
+
+# name -> (module, one line for the list of commands); each module has a click command called `command`
+COMMANDS = {
+    "gpu-transcribe": (
+        "cli.gpu_transcribe",
+        "Transcript and subtitles of a link or file, on the GPU you have.",
+    ),
+    "audio": ("cli.audio", "The same on the CPU: slower, and never short of VRAM."),
+    "models": ("cli.models", "The Whisper models: list, download, path, verify."),
+    "config": ("cli.config", "The settings: show, set, path."),
+}
+_DEBUG = "BILI2TEXT_DEBUG"
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name, and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table: the main job first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """Return the command, imported now."""
+        name = cmd_name.replace("_", "-")
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="bili2text")
+def cli() -> None:
+    """From a link or a file to a transcript and subtitles, on the GPU you have, or none.
+
+    \b
+    bili2text gpu-transcribe --url BV1xx411c7mD
+    bili2text gpu-transcribe talk.mp4 -o subtitles -f srt,txt
+    bili2text audio --url https://example.org/talk --model small
+    """
+
+
+def main() -> None:
+    """Run the command line; the process ends with the exit code of what happened."""
+    run(cli)
+
+
+def run(command: click.Command) -> None:
+    """Run a command and end the process: 0, or the error's exit code with one line on what and what to do."""
+    for stream in (sys.stdout, sys.stderr):
+        # a Chinese Windows terminal, or LANG=C, cannot show every title: a "?" is better than a crash
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = command.main(standalone_mode=False)
+    except Bili2TextError as error:
+        _say(f"error: {error.message}", error.hint)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("stopped", "run the same command again; what was downloaded is kept")
+        code = 130
+    except BrokenPipeError:
+        # `| head` closed our output: nothing is wrong; the null device keeps the last flush quiet
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a user gets a sentence, not a stack
+        if os.environ.get(_DEBUG):
+            traceback.print_exc()
+        _say(
+            f"error: {type(error).__name__}: {error}",
+            f"this is our mistake; {_DEBUG}=1 shows where, please report it",
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(what: str, to_do: str) -> None:
+    click.echo(clean_text(what), err=True)
+    if to_do:
+        click.echo(f"  {clean_text(to_do)}", err=True)
+
+
+if __name__ == "__main__":
+    main()

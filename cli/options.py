@@ -1,0 +1,582 @@
+"""The options of the commands that transcribe, and the one typed Request they become.
+
+Names and meanings are those users know: openai-whisper's for decoding and output, yt-dlp's for links.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.console import MODES
+from cli.parameters import Maybe, all_of, section
+
+if TYPE_CHECKING:
+    from bili2text.request import Request
+
+_COMPUTE_TYPES = (
+    "auto", "default", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16",
+    "float16", "bfloat16", "float32",
+)  # fmt: skip
+_HUBS = ("hf", "hf-mirror", "modelscope")
+_count = click.IntRange(min=1)
+_share = click.FloatRange(0.0, 1.0)
+_seconds = click.FloatRange(min=0.0)
+
+_source = section("Source")
+_model = section("Model")
+_decode = section("Decoding")
+_speech = section("Speech")
+_output = section("Output")
+_subtitles = section("Subtitles")
+_talk = section("Talk")
+
+source_options = all_of(
+    click.argument("sources", nargs=-1, metavar="[SOURCE]..."),
+    _source(
+        "--url",
+        "urls",
+        multiple=True,
+        metavar="LINK",
+        help="A link, a Bilibili BV or av id (?p=N for a part), a file, or - for standard input. Repeatable.",
+    ),
+    _source(
+        "--cookies",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="A cookies.txt for sites that want a login. It is read, never written.",
+    ),
+    _source("--cookies-from-browser", metavar="BROWSER[:PROFILE]", help="Take the cookies of this browser."),
+    _source("--proxy", metavar="URL", help='Use this proxy; "" connects directly.'),
+    _source(
+        "-r", "--limit-rate", metavar="RATE", help="Download at most this many bytes a second, e.g. 500K."
+    ),
+    _source("-I", "--playlist-items", metavar="ITEMS", help="Which items of a list: 1:5, 3, -1, 1,4:6."),
+    _source(
+        "-R",
+        "--retries",
+        type=click.IntRange(min=0),
+        default=10,
+        show_default=True,
+        help="Tries to mend a broken download.",
+    ),
+    _source("--refresh", is_flag=True, help="Download again what the cache holds."),
+    _source(
+        "--audio-track",
+        type=_count,
+        metavar="N",
+        help="Which sound track of a video. Default: the file's own choice.",
+    ),
+    _source("--denoise", is_flag=True, help="Reduce steady noise first (needs the ffmpeg program)."),
+    _source("--loudnorm", is_flag=True, help="Level the loudness first (needs the ffmpeg program)."),
+)
+
+model_options = all_of(
+    _model(
+        "-m",
+        "--model",
+        default="auto",
+        show_default=True,
+        metavar="NAME",
+        help="tiny, base, small, medium, large-v3 (large), large-v3-turbo (turbo), distil-large-v3.5, ...; "
+        "a folder, or a hub id. auto: the best one on disk that fits.",
+    ),
+    _model(
+        "--model-dir",
+        "--model-directory",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="A folder that is a model, or that holds models by name.",
+    ),
+    _model(
+        "--compute-type",
+        type=click.Choice(_COMPUTE_TYPES),
+        default="auto",
+        show_default=True,
+        metavar="TYPE",
+        help="Precision: float32, float16, bfloat16, int16, int8, or int8_ with one of the others. "
+        "auto: what this card runs fast and right; int8 on a CPU.",
+    ),
+    _model("--fp16/--no-fp16", default=None, help="Short for --compute-type float16 / float32."),
+    _model(
+        "--threads", type=click.IntRange(min=0), default=0, metavar="N", help="CPU threads; 0 is every core."
+    ),
+    _model(
+        "--batch-size",
+        type=Maybe(_count),
+        metavar="N",
+        help="Windows decoded at once. Default: 8 on a card, 4 on a CPU.",
+    ),
+    _model(
+        "--batched/--no-batched",
+        default=True,
+        show_default=True,
+        help="Decode several windows at once, or one after the other.",
+    ),
+    _model("--hub", type=click.Choice(_HUBS), help="Where models are downloaded from."),
+    _model(
+        "--offline",
+        "--local-files-only",
+        "--model-cache-only",
+        is_flag=True,
+        help="Use no network for models.",
+    ),
+)
+
+device_options = all_of(
+    _model(
+        "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cuda, cuda:N or cpu."
+    ),
+    _model("--device-index", type=click.IntRange(min=0), metavar="N", help="The same as --device cuda:N."),
+    _model(
+        "--cpu-fallback/--no-cpu-fallback",
+        default=True,
+        show_default=True,
+        help="Go on on the CPU when there is no card to use.",
+    ),
+)
+
+decode_options = all_of(
+    _decode("-l", "--language", metavar="LANG", help="en, zh, Chinese, ...; auto or None detects it."),
+    _decode(
+        "--multilingual/--no-multilingual", default=False, help="Detect the language again for every chunk."
+    ),
+    _decode(
+        "--language-detection-segments",
+        type=_count,
+        default=4,
+        show_default=True,
+        metavar="N",
+        help="Windows of speech to hear at most before deciding the language.",
+    ),
+    _decode(
+        "--language-detection-threshold",
+        type=Maybe(_share),
+        default=0.5,
+        show_default=True,
+        metavar="P",
+        help="Decide as soon as the language is this likely.",
+    ),
+    _decode(
+        "--task",
+        type=click.Choice(("transcribe", "translate")),
+        default="transcribe",
+        show_default=True,
+        help="translate: into English, by Whisper itself.",
+    ),
+    _decode(
+        "--beam-size",
+        type=Maybe(_count),
+        default=5,
+        show_default=True,
+        metavar="N",
+        help="Width of the beam search.",
+    ),
+    _decode(
+        "--best-of",
+        type=Maybe(_count),
+        default=5,
+        show_default=True,
+        metavar="N",
+        help="Candidates when sampling.",
+    ),
+    _decode(
+        "--patience",
+        type=Maybe(click.FloatRange(min=0, min_open=True)),
+        default=1.0,
+        show_default=True,
+        metavar="X",
+        help="Beam search patience.",
+    ),
+    _decode(
+        "--length-penalty",
+        type=Maybe(click.FLOAT),
+        default=1.0,
+        show_default=True,
+        metavar="X",
+        help="Above 1 prefers long texts.",
+    ),
+    _decode(
+        "--repetition-penalty",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1.0,
+        show_default=True,
+        metavar="X",
+        help="Above 1 punishes words said before.",
+    ),
+    _decode(
+        "--no-repeat-ngram-size",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Never say the same N tokens twice in a window.",
+    ),
+    _decode(
+        "--temperature",
+        type=_share,
+        default=0.0,
+        show_default=True,
+        metavar="T",
+        help="Where to begin; 0 is a beam search.",
+    ),
+    _decode(
+        "--temperature-increment-on-fallback",
+        type=Maybe(click.FloatRange(min=0, min_open=True)),
+        default=0.2,
+        show_default=True,
+        metavar="T",
+        help="The step when a window fails the thresholds; None never tries again.",
+    ),
+    _decode(
+        "--compression-ratio-threshold",
+        type=Maybe(click.FLOAT),
+        default=2.4,
+        show_default=True,
+        metavar="X",
+        help="Above it a text repeats itself: try again.",
+    ),
+    _decode(
+        "--logprob-threshold",
+        "--log-prob-threshold",
+        type=Maybe(click.FLOAT),
+        default=-1.0,
+        show_default=True,
+        metavar="X",
+        help="Below it a text is unlikely: try again.",
+    ),
+    _decode(
+        "--no-speech-threshold",
+        type=Maybe(_share),
+        default=0.6,
+        show_default=True,
+        metavar="P",
+        help="Above it, and with an unlikely text, a window is silence.",
+    ),
+    _decode(
+        "--hallucination-silence-threshold",
+        type=Maybe(_seconds),
+        metavar="S",
+        help="Drop text with nobody speaking for S seconds around it.",
+    ),
+    _decode(
+        "--condition-on-previous-text/--no-condition-on-previous-text",
+        default=False,
+        show_default=True,
+        help="Tell each window the text before it; needs --no-batched, and may run into loops.",
+    ),
+    _decode(
+        "--prompt-reset-on-temperature",
+        type=_share,
+        default=0.5,
+        show_default=True,
+        metavar="T",
+        help="Forget the text before when a window needed more than this temperature.",
+    ),
+    _decode("--initial-prompt", metavar="TEXT", help="Text as if said before: names, spelling, punctuation."),
+    _decode(
+        "--prompt-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Read the initial prompt from a file.",
+    ),
+    _decode(
+        "--carry-initial-prompt/--no-carry-initial-prompt",
+        default=True,
+        show_default=True,
+        help="Give the prompt to every window, not to the first alone.",
+    ),
+    _decode("--prefix", metavar="TEXT", help="How the first window begins."),
+    _decode("--hotwords", metavar="TEXT", help="Words to expect, told to every window."),
+    _decode(
+        "--suppress-blank/--no-suppress-blank",
+        default=True,
+        show_default=True,
+        help="No blank at the start of a window.",
+    ),
+    _decode(
+        "--suppress-tokens",
+        default="-1",
+        show_default=True,
+        metavar="IDS",
+        help="Token ids never to write, with commas; -1 is Whisper's own list of symbols.",
+    ),
+    _decode("--max-new-tokens", type=Maybe(_count), metavar="N", help="Tokens in a window at most."),
+    _decode(
+        "--word-timestamps/--no-word-timestamps", default=False, show_default=True, help="Time every word."
+    ),
+    _decode(
+        "--prepend-punctuations",
+        default="\"'“¿([{-",
+        metavar="CHARS",
+        help="Marks that go with the next word.",
+    ),
+    _decode(
+        "--append-punctuations",
+        default="\"'.。,，!！?？:：”)]}、",
+        metavar="CHARS",
+        help="Marks that go with the word before.",
+    ),
+)
+
+speech_options = all_of(
+    _speech(
+        "--vad-filter/--no-vad-filter",
+        default=True,
+        show_default=True,
+        help="Leave out what nobody speaks in; without it all sound is decoded.",
+    ),
+    _speech(
+        "--vad-threshold",
+        "--vad-onset",
+        type=_share,
+        default=0.5,
+        show_default=True,
+        metavar="P",
+        help="Probability at which speech begins.",
+    ),
+    _speech(
+        "--vad-offset",
+        type=Maybe(_share),
+        metavar="P",
+        help="Probability under which it ends. Default: threshold - 0.15.",
+    ),
+    _speech(
+        "--vad-min-speech-duration-ms",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        metavar="MS",
+        help="Shorter bursts are no speech.",
+    ),
+    _speech(
+        "--vad-max-speech-duration-s",
+        type=click.FloatRange(5, 30),
+        default=30.0,
+        show_default=True,
+        metavar="S",
+        help="Length of a chunk at most.",
+    ),
+    _speech(
+        "--vad-min-silence-duration-ms",
+        type=click.IntRange(min=1),
+        default=160,
+        show_default=True,
+        metavar="MS",
+        help="A silence this long is a place to cut.",
+    ),
+    _speech(
+        "--vad-speech-pad-ms",
+        type=click.IntRange(0, 2000),
+        default=400,
+        show_default=True,
+        metavar="MS",
+        help="Sound kept before and after speech.",
+    ),
+)
+
+output_options = all_of(
+    _output(
+        "-o",
+        "--output-dir",
+        default=".",
+        show_default=True,
+        metavar="DIR",
+        help="Where the files go; source: beside the input; -: one format, to standard output.",
+    ),
+    _output(
+        "-f",
+        "--output-format",
+        default="txt,srt,json",
+        show_default=True,
+        metavar="FORMATS",
+        help="txt, srt, vtt, json, tsv, lrc, ass, with commas, or all.",
+    ),
+    _output("--overwrite", is_flag=True, help="Replace files that are there."),
+    _output("--skip", is_flag=True, help="Leave out what has all its files already."),
+    _output(
+        "--json", "as_json", is_flag=True, help="Print one JSON object for each source instead of its files."
+    ),
+    _subtitles(
+        "--max-line-width",
+        type=Maybe(click.IntRange(8, 200)),
+        metavar="N",
+        help="Width of a line; a Chinese character counts two. Default: 42.",
+    ),
+    _subtitles(
+        "--max-line-count", type=Maybe(click.IntRange(1, 10)), metavar="N", help="Lines at once. Default: 2."
+    ),
+    _subtitles(
+        "--max-words-per-line",
+        "max_words",
+        type=Maybe(_count),
+        metavar="N",
+        help="Words at once. Default: no limit.",
+    ),
+    _subtitles("--sentence", is_flag=True, help="Begin every sentence in a new cue."),
+    _subtitles("--standard", is_flag=True, help="--sentence, two lines of 42."),
+    _subtitles("--standard-asia", is_flag=True, help="--sentence, two lines of 16 full-width characters."),
+    _talk(
+        "--progress",
+        type=click.Choice(MODES),
+        default="auto",
+        show_default=True,
+        help="auto is a bar on a terminal and remarks alone elsewhere; json is for programs.",
+    ),
+    _talk("-q", "--quiet", is_flag=True, help="Warnings and errors only."),
+)
+
+
+def request(values: dict[str, Any], sources: tuple[str, ...]) -> Request:
+    """Return the typed request for the sources; the heavy value types are imported only now.
+
+    Raises UsageError when options contradict each other.
+    """
+    from bili2text.errors import UsageError
+    from bili2text.request import ModelPlace, Output, Request
+
+    if values["condition_on_previous_text"] and values["batched"]:
+        raise UsageError(
+            "windows of one batch cannot know each other's text",
+            hint="add --no-batched, or leave out --condition-on-previous-text",
+        )
+    if values["overwrite"] and values["skip"]:
+        raise UsageError("--overwrite and --skip contradict each other", hint="use one of them")
+    return Request(
+        sources=sources,
+        link=_link(values),
+        models=ModelPlace(values["model_dir"], values["hub"], values["offline"], values["proxy"]),
+        wishes=_wishes(values),
+        listening=_listening(values),
+        rules=_rules(values),
+        shape=_shape(values),
+        output=Output(values["output_dir"], values["output_format"], values["overwrite"], values["skip"]),
+        filters=tuple(name for name in ("denoise", "loudnorm") if values[name]),
+        track=values["audio_track"],
+    )
+
+
+def _link(values: dict[str, Any]) -> Any:  # noqa: ANN401 - LinkOptions, imported late
+    from bili2text.source.media import LinkOptions
+
+    names = ("cookies", "cookies_from_browser", "proxy", "limit_rate", "playlist_items", "refresh", "retries")
+    return LinkOptions(**{name: values[name] for name in names})
+
+
+def _wishes(values: dict[str, Any]) -> Any:  # noqa: ANN401 - Wishes, imported late
+    from bili2text.errors import UsageError
+    from bili2text.plan.choose import Wishes
+    from bili2text.transcribe.language_names import code
+
+    device = values.get("device", "cpu").lower()
+    if values.get("device_index") is not None and device in ("auto", "cuda"):
+        device = f"cuda:{values['device_index']}"
+    if device not in ("auto", "cpu", "cuda") and not device.removeprefix("cuda:").isdigit():
+        raise UsageError(f"no such device: {values['device']!r}", hint="use auto, cpu, cuda or cuda:0")
+    compute_type = values["compute_type"]
+    if values["fp16"] is not None and compute_type == "auto":
+        compute_type = "float16" if values["fp16"] else "float32"
+    return Wishes(
+        model=values["model"],
+        device=device,
+        compute_type=compute_type,
+        batch_size=values["batch_size"],
+        threads=values["threads"],
+        cpu_fallback=values.get("cpu_fallback", True),
+        language=code(values["language"]),
+        task=values["task"],
+    )
+
+
+def _listening(values: dict[str, Any]) -> Any:  # noqa: ANN401 - Listening, imported late
+    from bili2text.transcribe.language import LanguageRules
+    from bili2text.transcribe.language_names import code
+    from bili2text.transcribe.run import Listening
+
+    threshold = values["language_detection_threshold"]
+    return Listening(
+        options=_decoding(values),
+        language=code(values["language"]),
+        multilingual=values["multilingual"],
+        detection=LanguageRules(
+            values["language_detection_segments"], 1.0 if threshold is None else threshold
+        ),
+        sequential=not values["batched"],
+    )
+
+
+def _decoding(values: dict[str, Any]) -> Any:  # noqa: ANN401 - DecodeOptions, imported late
+    from bili2text.transcribe.engine import DecodeOptions
+
+    same = (
+        "task", "repetition_penalty", "no_repeat_ngram_size", "compression_ratio_threshold",
+        "no_speech_threshold",
+        "hallucination_silence_threshold", "condition_on_previous_text", "prompt_reset_on_temperature",
+        "carry_initial_prompt", "prefix", "hotwords", "suppress_blank", "max_new_tokens", "word_timestamps",
+        "prepend_punctuations", "append_punctuations",
+    )  # fmt: skip
+    prompt_file = values["prompt_file"]
+    prompt = (
+        prompt_file.read_text(encoding="utf-8", errors="replace") if prompt_file else values["initial_prompt"]
+    )
+    return DecodeOptions(
+        **{name: values[name] for name in same},
+        beam_size=values["beam_size"] or 1,
+        best_of=values["best_of"] or 1,
+        patience=values["patience"] or 1.0,
+        length_penalty=1.0 if values["length_penalty"] is None else values["length_penalty"],
+        log_prob_threshold=values["logprob_threshold"],
+        initial_prompt=prompt,
+        temperatures=_temperatures(values["temperature"], values["temperature_increment_on_fallback"]),
+        suppress_tokens=_token_ids(values["suppress_tokens"]),
+    )
+
+
+def _temperatures(first: float, step: float | None) -> tuple[float, ...]:
+    """Return the temperatures to try, openai-whisper's way: from the first in steps up to 1."""
+    if step is None:
+        return (first,)
+    count = int((1.0 - first) / step + 1e-6)
+    return tuple(round(first + step * index, 6) for index in range(count + 1))
+
+
+def _token_ids(text: str) -> tuple[int, ...]:
+    from bili2text.errors import UsageError
+
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise UsageError(f"not token ids: {text!r}", hint="write numbers with commas, or -1") from error
+
+
+def _rules(values: dict[str, Any]) -> Any:  # noqa: ANN401 - CutRules, imported late
+    from bili2text.audio.chunks import CutRules
+
+    threshold = values["vad_threshold"]
+    release = values["vad_offset"]
+    return CutRules(
+        threshold=threshold,
+        release=max(0.01, threshold - 0.15) if release is None else release,
+        min_speech=values["vad_min_speech_duration_ms"] / 1000,
+        min_silence=values["vad_min_silence_duration_ms"] / 1000,
+        padding=values["vad_speech_pad_ms"] / 1000,
+        max_chunk=values["vad_max_speech_duration_s"],
+        everything=not values["vad_filter"],
+    )
+
+
+def _shape(values: dict[str, Any]) -> Any:  # noqa: ANN401 - Shape, imported late
+    from dataclasses import replace
+
+    from bili2text.subtitles.shape import STANDARD, STANDARD_ASIA, Shape
+
+    shape = STANDARD_ASIA if values["standard_asia"] else STANDARD if values["standard"] else Shape()
+    given = {
+        "max_width": values["max_line_width"],
+        "max_lines": values["max_line_count"],
+        "max_words": values["max_words"],
+        "sentence": values["sentence"] or None,
+    }
+    return replace(shape, **{name: value for name, value in given.items() if value is not None})
