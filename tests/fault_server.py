@@ -26,11 +26,15 @@ counts for nothing but looks; the first is a mode:
     empty           200, audio/wav, nothing
     slow            the file at `SLOW` bytes a second; Range works
     endless         audio without end, no Content-Length (a radio station)
-    hls/whole hls/missing hls/file hls/live hls/stall/x hls/cut    playlists over `server.segments`; a segment is
-                    missing, leads to file:///etc/hostname, is cut short; a playlist without an end mark
-    file/NAME       what `server.files[NAME]` holds, as (bytes, type);  api/NAME: `server.answers[NAME]` as JSON
+    hls/whole       a playlist over `server.segments`;  hls/slow: each of them takes a while
+    hls/missing hls/cut hls/stall    its middle segment is 404, is cut short, never ends
+    hls/file        its middle segment is file:///etc/hostname
+    hls/live        a playlist without an end mark
+    file/NAME       what `server.files[NAME]` holds, as (bytes, type)
+    api/NAME        what `server.answers[NAME]` holds, as JSON
 
-`server.cookies` lists their Cookie headers, `server.asked` lists every request as (method, path, Range or ""), `server.count("whole")` counts those of a mode.
+`server.asked` lists every request as (method, path, Range or ""), `server.cookies` the Cookie headers,
+`server.count("whole")` counts the requests of a mode.
 """
 
 from __future__ import annotations

@@ -140,11 +140,13 @@ class Sound:
         head = self._file.peek(headers.id3_length(self._file.peek(0, 10)), headers.HEAD)
         self.origin = _origin(container)
         begin = 0.0 if stream.start_time is None else max(0.0, self.time(stream.start_time))
-        end = _declared_end(container, stream, self.origin, begin)
+        end, exact = _declared_end(container, stream, self.origin, begin), name not in _UNTIMED
         if end is not None:
             end += headers.wav_missing(head, size)
-            if size < end * limits.min_density:
-                end = None  # no codec goes so low: the number is broken, or a trap
+        if name == "mp3" and headers.mp3_frames(head):
+            end, exact = headers.mp3_frames(head) * _mp3_frame(stream.codec_context.sample_rate), True
+        if end is None or size < end * limits.min_density:  # no codec goes so low: broken, or a trap
+            end, exact = None, False
         return MediaInfo(
             format=name,
             codec=stream.codec_context.name,
@@ -152,8 +154,7 @@ class Sound:
             channels=stream.codec_context.channels,
             start=begin,
             duration=end,
-            exact=end is not None
-            and (name not in _UNTIMED or (name == "mp3" and headers.mp3_counts_frames(head))),
+            exact=exact,
             timed=name not in _UNTIMED,
             track=number,
             tracks=len(container.streams.audio),
@@ -234,6 +235,11 @@ def _declared_end(
     if not container.duration:
         return None
     return container.duration / av.time_base - (origin if container.format.name == _MATROSKA else 0.0)
+
+
+def _mp3_frame(rate: int) -> float:
+    """Return the seconds in a frame of layer III: MPEG-1, from 32 kHz up, has twice the samples of MPEG-2."""
+    return (1152 if rate >= 32_000 else 576) / rate if rate else 0.0
 
 
 def _seconds(stamp: int, stream: Stream) -> float:

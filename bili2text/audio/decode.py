@@ -70,7 +70,7 @@ class Decoder:
     def damage(self) -> Damage:
         """What is missing so far; all of it once the blocks are used up."""
         return Damage(
-            bad_packets=self._packets.bad + self._sound.bad_reads,
+            bad_packets=self._packets.bad + self._packets.trailing + self._sound.bad_reads,
             gaps=self._timeline.gaps,
             lost_seconds=round(self._timeline.lost_seconds, 3),
             truncated_seconds=round(self._truncated, 3),
@@ -98,10 +98,14 @@ class Decoder:
 
     def _missing_at_end(self) -> float:
         """Return the seconds between where the sound ended and where the file says it does."""
-        info, position = self.info, self._timeline.position
-        short = self._packets.undecoded_to - position  # packets that were there, but could not be decoded
+        info, position, packets = self.info, self._timeline.position, self._packets
+        short = packets.undecoded_to - position  # packets that were there, but could not be decoded
         if info.exact and info.duration is not None:
-            short = max(short, info.duration - max(position, self._sound.reached))
+            declared = info.duration - max(position, self._sound.reached)
+            if declared <= _SHORT and not info.timed:
+                packets.trailing = 0  # all frames of the mp3 are there: behind them is padding, or a tag
+                return 0.0
+            short = max(short, declared)
         unread = self._sound.unread()
         if 0 < unread < info.size:
             short = max(short, position * unread / (info.size - unread))
@@ -112,7 +116,8 @@ class _PacketDecoder:
     """Decodes a track's packets one by one and dates the frames; counts what fails."""
 
     def __init__(self, sound: Sound) -> None:
-        self.bad = 0
+        self.bad = 0  # packets that could not be decoded, and had good ones behind them
+        self.trailing = 0  # packets that could not be decoded since the last good one
         self.non_finite = 0
         self.undecoded_to = 0.0  # seconds; the end of the last packet, where it could not be decoded
         self._sound = sound
@@ -131,7 +136,8 @@ class _PacketDecoder:
             except av.error.FFmpegError:
                 self._fail(packet)
                 continue
-            self.bad += self._flagged(packet, decoded)
+            # Not packet.is_corrupt: joined HLS segments and WAVs from a pipe have that, and nothing is wrong.
+            self.bad += any(frame.is_corrupt for frame in decoded)
             yield from self._dated(packet, decoded)
         try:
             rest = self._sound.stream.decode(None)
@@ -139,17 +145,10 @@ class _PacketDecoder:
             rest = []
         yield from self._dated(None, rest)
 
-    def _flagged(self, packet: Packet[AudioStream], decoded: list[AudioFrame]) -> bool:
-        # Segments of HLS, joined into one .ts, begin with a jump of the continuity counter. libav then marks
-        # a sound packet as corrupt; what is really missing there leaves a hole in the time line.
-        if self._sound.info.format == "mpegts":
-            return False
-        return packet.is_corrupt or any(frame.is_corrupt for frame in decoded)
-
     def _fail(self, packet: Packet[AudioStream]) -> None:
         if not self._sound.info.timed and headers.is_tag(bytes(packet)[:16]):
             return
-        self.bad += 1
+        self.trailing += 1
         self._lost_bytes += packet.size
         self._lost_seconds += _duration(packet)
         stamp = _stamp(packet)
@@ -160,6 +159,7 @@ class _PacketDecoder:
         lost, pause = self._lost_bytes > 0, False
         if packet is not None and decoded:
             self._advance += self._hidden()
+            self.bad, self.trailing = self.bad + self.trailing, 0
             self._lost_bytes, self._lost_seconds, self.undecoded_to = 0, 0.0, 0.0
             pause = not lost and self._announced(packet)
             self._learn(packet)

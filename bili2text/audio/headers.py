@@ -6,6 +6,7 @@ import struct
 
 HEAD = 1 << 16  # bytes that these functions want to see
 _STREAMED = 0x7FFF_0000  # a RIFF size from here on is a writer's way to say "not known yet"
+_FIRST_FRAME = 8192  # bytes in which an mp3's first frame begins
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 
 
@@ -44,12 +45,19 @@ def is_tag(packet: bytes) -> bool:
     return packet.startswith(_TAGS)
 
 
-def mp3_counts_frames(head: bytes) -> bool:
-    """Return whether an mp3 says how long it is (a Xing, Info or VBRI frame); otherwise it is a guess.
+def mp3_frames(head: bytes) -> int:
+    """Return how many frames an mp3 says it has (in a Xing, Info or VBRI header); 0 when it does not say.
 
-    `head` begins behind the ID3v2 tag, where padding may come before the frame.
+    `head` begins behind the ID3v2 tag, where padding may come before the first frame. libav doubts the
+    number as soon as the file is longer than it was, though a tag at the end is enough for that.
     """
-    return any(mark in head[:8192] for mark in (b"Xing", b"Info", b"VBRI"))
+    for mark in (b"Xing", b"Info"):
+        at = head.find(mark, 0, _FIRST_FRAME)
+        if at >= 0 and len(head) >= at + 12:
+            flags, frames = struct.unpack_from(">II", head, at + 4)
+            return frames if flags & 1 else 0
+    at = head.find(b"VBRI", 0, _FIRST_FRAME)
+    return struct.unpack_from(">I", head, at + 14)[0] if 0 <= at <= len(head) - 18 else 0
 
 
 def id3_length(head: bytes) -> int:

@@ -121,9 +121,10 @@ def _fetch_all(job: _Job, progress: Progress) -> dict[str, Digest]:
         job.partial.mkdir(parents=True, exist_ok=True)
         _adopt(job, progress)
         _need_room(job)
-        total = sum(file.size or 0 for file in job.source.files)
+        sizes = [file.size for file in job.source.files]
+        total = None if None in sizes else sum(size or 0 for size in sizes)
         digests = {}
-        with progress.stage("download", total or None, "B") as stage:
+        with progress.stage("download", total, "B") as stage:
             for file in job.source.files:
                 digests[file.name] = _fetch_one(job, file, stage)
     except OSError as error:

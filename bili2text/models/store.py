@@ -21,7 +21,7 @@ from bili2text.models.catalog import (
 from bili2text.models.manifest import Expected, pins_of
 from bili2text.models.record import read_record, stamps_of
 from bili2text.models.stamps import Stamps, fault, hash_files
-from bili2text.models.weights import check_shape, missing_file
+from bili2text.models.weights import check_shape, missing_file, read_dims
 from bili2text.progress import Progress, Silent
 
 Verified = Literal["pinned", "hub", "unverified"]
@@ -124,8 +124,18 @@ def _in_model_dir(model: ModelCard | HubId, root: Path) -> Iterator[ModelFolder]
             yield ModelFolder(model.name, root / name, "model-dir")
     for folder in _in_hf_cache(model, root):
         yield replace(folder, origin="model-dir")
-    if missing_file(root) is None:
+    if isinstance(model, ModelCard) and _may_be(root, model):
         yield ModelFolder(model.name, root, "model-dir")
+
+
+def _may_be(root: Path, card: ModelCard) -> bool:
+    # The model folder is itself one model, of which nobody said the name: its sizes and its network do.
+    try:
+        return _seems_whole(ModelFolder(card.name, root, "model-dir")) and card.dims == read_dims(
+            root / "model.bin"
+        )
+    except ModelError:
+        return False
 
 
 def _in_hf_cache(model: ModelCard | HubId, cache: Path) -> Iterator[ModelFolder]:

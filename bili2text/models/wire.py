@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import IO
+from urllib.parse import urljoin
 
 from bili2text import __version__
 from bili2text.errors import ModelError, UsageError
+from bili2text.files import clean_text
 from bili2text.models.hubs import host_of, may_redirect, token_for
 
 _BUSY = (408, 425, 429, 500, 502, 503, 504)
@@ -70,10 +72,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         if not may_redirect(req.full_url, newurl):
-            raise ModelError(
-                f"{host_of(req.full_url)} sends us to an unsafe address: {host_of(newurl) or newurl}",
-                hint="choose another hub: --hub hf, hf-mirror or modelscope",
-            )
+            raise _unsafe(host_of(req.full_url), newurl)
         # Python 3.10 does not know 308, which differs from 307 only in being permanent.
         request = super().redirect_request(req, fp, 307 if code == 308 else code, msg, headers, newurl)
         if request:
@@ -141,6 +140,8 @@ def network(url: str) -> Iterator[None]:
 def _refusal(error: urllib.error.HTTPError, host: str) -> Exception:
     if error.code in _BUSY:
         return TryAgainError(f"{host} answered {error.code}", _retry_after(error.headers.get("Retry-After")))
+    if error.code == 416:
+        return RangeRefusedError(f"{host} has fewer bytes than we have")
     if error.code in (404, 410):
         return NotHereError(
             f"{host} does not have this model", hint="check its name, or choose another --hub"
@@ -149,8 +150,15 @@ def _refusal(error: urllib.error.HTTPError, host: str) -> Exception:
         hint = "check the name; for a private model set HF_TOKEN; in some networks only --hub hf-mirror works"
         return ModelError(f"{host} refuses this model ({error.code})", hint=hint)
     if 300 <= error.code < 400:
+        target = urljoin(error.url, error.headers.get("Location", ""))
+        if not may_redirect(error.url, target):  # urllib stops at file: before it asks our policy
+            return _unsafe(host, target)
         return ModelError(f"{host} sends us in circles", hint=ELSEWHERE)
     return ModelError(f"{host} answered {error.code}", hint=ELSEWHERE)
+
+
+def _unsafe(host: str, target: str) -> ModelError:
+    return ModelError(f"{host} sends us to an unsafe address: {clean_text(target)}", hint=ELSEWHERE)
 
 
 def _retry_after(said: str | None) -> float | None:

@@ -39,16 +39,17 @@ def judge(evidence: Evidence) -> Verdict:
     """
     if evidence.declared is not None and evidence.size != evidence.declared:
         return "cut"
+    # Seconds may be read from a header, and a header outlives the cut. With a declared length the file is
+    # what the server has, however damaged: then the decoder tells of it.
+    if evidence.declared is None and evidence.claim is False:
+        return "cut"
     if evidence.seconds and evidence.expected:
         slack = max(2.0, evidence.expected / 100)
         if evidence.seconds < evidence.expected - slack:
             return "cut"
         return "longer" if evidence.seconds > evidence.expected + slack else "whole"
-    if evidence.declared is not None:
-        return "whole"
-    if evidence.claim is not None:
-        return "whole" if evidence.claim else "cut"
-    return "whole" if evidence.joined else "unproven"
+    proven = evidence.declared is not None or evidence.claim or evidence.joined
+    return "whole" if proven else "unproven"
 
 
 def accept(path: Path, offer: Offer, watch: Watch, progress: Progress) -> tuple[Verdict, float | None]:

@@ -125,14 +125,21 @@ def _coded_number(data: bytes) -> int:
     return number
 
 
+def _crc16_of_byte(byte: int) -> int:
+    value = byte << 8
+    for _ in range(8):
+        value = (value << 1) ^ 0x8005 if value & 0x8000 else value << 1
+    return value & 0xFFFF
+
+
+_CRC16 = tuple(_crc16_of_byte(byte) for byte in range(256))
+
+
 def _crc16(data: bytes) -> int:
-    """Return the checksum of a FLAC frame (polynomial 0x8005)."""
+    """Return the checksum that ends a FLAC frame (RFC 9639, 9.3: polynomial 0x8005)."""
     value = 0
     for byte in data:
-        value ^= byte << 8
-        for _ in range(8):
-            value = (value << 1) ^ 0x8005 if value & 0x8000 else value << 1
-        value &= 0xFFFF
+        value = (value << 8 & 0xFFFF) ^ _CRC16[value >> 8 ^ byte]
     return value
 
 
@@ -140,7 +147,7 @@ def _mp3(file: BinaryIO, size: int) -> bool | None:
     file.seek(0)
     head = file.read(10)
     start = 0
-    if head[:3] == b"ID3":
+    if head[:3] == b"ID3" and len(head) == 10:
         start = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
     file.seek(start)
     frame = file.read(200)

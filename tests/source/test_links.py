@@ -1,4 +1,4 @@
-"""Every way a server fails, against a real one: the class of the error, one line of what and what to do, nothing kept."""
+"""Every way a server fails, against a real one: the class of error, one line each, and nothing kept."""
 
 import json
 import socket
@@ -165,7 +165,8 @@ def test_a_file_whose_length_nobody_knows_is_taken_with_a_warning(
 
 
 @pytest.mark.parametrize(("name", "codec", "container"), [
-    ("a.wav", "pcm_s16le", "wav"), ("a.m4a", "aac", "ipod"), ("a.flac", "flac", "flac"), ("a.oga", "flac", "ogg"),
+    ("a.wav", "pcm_s16le", "wav"), ("a.m4a", "aac", "ipod"), ("a.flac", "flac", "flac"),
+    ("a.oga", "flac", "ogg"),
     ("a.opus", "libopus", "ogg"), ("a.webm", "libopus", "webm"), ("a.mp3", "libmp3lame", "mp3"),
 ])  # fmt: skip
 def test_a_file_that_tells_its_own_length_is_taken_whole_and_refused_cut(
@@ -228,7 +229,7 @@ def test_links_with_the_same_file_name_are_not_confused(server, fetch, wav):
     assert one.path != two.path
 
 
-def test_no_secret_of_a_link_is_stored_or_shown(server, fetch, cache, notes):
+def test_no_secret_of_a_link_is_stored_or_shown(server, fetch, cache):
     secret = "s3cr3t" * 4
     media = fetch(
         server.url("whole").replace("http://", f"http://user:{secret}@") + f"?token={secret}&p=2#{secret}"

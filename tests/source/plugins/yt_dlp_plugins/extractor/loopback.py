@@ -1,7 +1,7 @@
 """A site for tests, spoken by yt-dlp through its own plugin folder: http://127.0.0.1:PORT/site/NAME.
 
-What it offers is the JSON that the fault server answers under api/NAME: an info dictionary as extractors return
-it, with "warn" (said as a warning) and "fail" (raised as an expected error) besides.
+What it offers is the JSON that the fault server answers under api/NAME: an info dictionary as extractors
+return it, with "warn" (said as a warning) and "fail" (raised as an expected error) besides.
 """
 
 from yt_dlp.extractor.common import InfoExtractor
