@@ -37,6 +37,7 @@ from bili2text.audio.waveform import (
 from bili2text.errors import MediaError
 
 _SHORT = 0.25  # seconds; containers disagree with themselves by that much about where a healthy file ends
+_SEAMLESS = 1.0  # seconds of silence that go through the resampler, so that it need not start anew
 _MEMORY = 100  # packets over which the byte rate is averaged
 
 
@@ -221,17 +222,22 @@ class _Resampler:
 
     def add(self, quiet: float, frame: Frame) -> Iterator[Samples]:
         """Yield what is ready after `quiet` seconds of silence and then `frame`."""
-        if quiet or frame.rate != self._rate:
+        if quiet > _SEAMLESS or frame.rate != self._rate:
             yield from self.flush()
             self._rate = frame.rate
-        left = round(quiet * SAMPLE_RATE)
-        while left:  # a little at a time: the hole may be an hour long
-            yield silence(min(left, BLOCK))
-            left -= min(left, BLOCK)
-        self._waiting.append(frame.samples)
-        self._count += len(frame.samples)
+            left = round(quiet * SAMPLE_RATE)
+            while left:  # a little at a time: the hole may be an hour long
+                yield silence(min(left, BLOCK))
+                left -= min(left, BLOCK)
+        elif quiet:
+            self._take(silence(round(quiet * self._rate)))
+        self._take(frame.samples)
         if self._count >= self._rate:
             yield from self._convert()
+
+    def _take(self, samples: Samples) -> None:
+        self._waiting.append(samples)
+        self._count += len(samples)
 
     def flush(self) -> Iterator[Samples]:
         """Yield the rest; what came out since the last flush then lasts exactly as long as what went in."""

@@ -56,6 +56,7 @@ _PAGE = "open the link in a browser: if it plays there, pass the address of the 
 _UPDATE = "update yt-dlp (pip install -U 'yt-dlp[default]') and try again"
 _SERVER = "try again later: the trouble is on the server's side"
 
+_OUTSIDE = Remedy("it leads to a file:// or other address that is never opened", _PAGE)
 _NOTHING = Remedy("the site offers no sound for it", _LOGIN)
 
 _ROWS = (
@@ -128,8 +129,8 @@ _ROWS = (
         r"impersonat|cloudflare anti-bot",
     ),
     _Row(
-        Remedy("it leads to a file:// or other local address, which is never opened", _PAGE),
-        r"file:// URLs are disabled|unsupported url scheme|redirection to .{0,20}file:",
+        _OUTSIDE,
+        r"file:// URLs are disabled|unsupported url scheme|no connection adapters|redirect.{0,20}file:",
     ),
     _Row(Remedy("redirected in a circle", _PAGE), kind="loop"),
     _Row(Remedy("no sound or video that can be found there", _PAGE), kind="unsupported"),
@@ -153,7 +154,7 @@ _ROWS = (
     _Row(Remedy("the server asks us to slow down (429)", _WAIT, LATER), status=(429,)),
     _Row(Remedy("the server could not continue an interrupted download (416)", _SERVER, 1), status=(416,)),
     _Row(Remedy("the server has an error", _SERVER, LATER), status=tuple(range(500, 600))),
-    _Row(Remedy("the server redirects to nowhere", _PAGE), status=tuple(range(300, 400))),
+    _Row(_OUTSIDE, status=tuple(range(300, 400))),
     _Row(
         Remedy("the server broke off, again and again", _SERVER, 1),
         r"downloaded \d+ bytes, expected \d+|bytes read, \d+ more expected|incomplete ?read|cut short",

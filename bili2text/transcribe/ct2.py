@@ -9,6 +9,7 @@ thresholds is decoded again alone, as faster-whisper's sequential mode would.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -223,7 +224,7 @@ class Ct2Engine:
         ]
         timed: list[list[tuple[Word, ...]]] = [[()] * len(found) for found, _ in cut]
         if self._options.word_timestamps:
-            timed = self._words(tokenizer, encoded, [found for found, _ in cut])
+            timed = self._words(tokenizer, encoded, [found for found, _ in cut], windows)
         return tuple(
             self._decoded(tokenizer, hypothesis, found, resume, words)
             for hypothesis, (found, resume), words in zip(hypotheses, cut, timed, strict=True)
@@ -264,6 +265,7 @@ class Ct2Engine:
         tokenizer: Tokenizer,
         encoded: View,
         found: list[tuple[Piece, ...]],
+        windows: tuple[Window, ...],
     ) -> list[list[tuple[Word, ...]]]:
         """Return the words of each piece of each window, aligned by cross-attention."""
         drafts: list[list[dict[str, Any]]] = [
@@ -283,15 +285,22 @@ class Ct2Engine:
                 0.0,
             )
         return [
-            [
-                tuple(
-                    Word(word["start"], word["end"], word["word"], float(word["probability"]))
-                    for word in draft.get("words", ())
-                )
-                for draft in window
-            ]
-            for window in drafts
+            [_timed(draft.get("words", ()), len(window.samples) / SAMPLE_RATE) for draft in drafted]
+            for drafted, window in zip(drafts, windows, strict=True)
         ]
+
+
+def _timed(words: Sequence[dict[str, Any]], duration: float) -> tuple[Word, ...]:
+    """Return faster-whisper's words as ours, within the sound of their window."""
+    return tuple(
+        Word(
+            start=min(float(word["start"]), duration),
+            end=min(max(float(word["start"]), float(word["end"])), duration),
+            text=word["word"],
+            probability=float(word["probability"]),
+        )
+        for word in words
+    )
 
 
 @dataclass(frozen=True, slots=True)

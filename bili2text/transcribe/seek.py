@@ -9,6 +9,8 @@ from bili2text.segments import Segment
 from bili2text.transcribe.engine import Decoded
 
 UNHEARD = 1.0  # seconds of speech after the last timestamp that are worth another look
+ATTACK = 0.1  # seconds the detector may hear a voice too late
+RELEASE = 0.3  # seconds it may stop hearing it too early
 STEP = 0.5  # seconds a further look must move on by, or it would hear the same again
 
 
@@ -51,14 +53,26 @@ def _next_speech(speech: tuple[Span, ...], after: float) -> float | None:
 
 
 def _placed(segment: Segment, look: Look) -> Segment:
-    """Move a segment from the window's time to the recording's, and keep it within its chunk."""
-    start = min(look.start + segment.start, look.chunk.end)
-    end = min(max(look.start + segment.end, start), look.chunk.end)
-    words = tuple(
-        replace(word, start=word.start + look.start, end=max(word.start, word.end) + look.start)
-        for word in segment.words
-    )
-    return replace(segment, start=start, end=end, words=words)
+    """Move a segment from the window's time to the recording's, and its edges out of the silence."""
+    start, end = _on_speech(look.start + segment.start, look.start + segment.end, look.chunk)
+    words = []
+    for word in segment.words:
+        begin, stop = _on_speech(look.start + word.start, look.start + word.end, look.chunk)
+        words.append(replace(word, start=begin, end=stop))
+    return replace(segment, start=start, end=end, words=tuple(words))
+
+
+def _on_speech(start: float, end: float, chunk: Chunk) -> tuple[float, float]:
+    """Return the times within the chunk, and no further into silence than a soft sound may reach.
+
+    Whisper often begins a segment with its window, and ends it with the next one's start.
+    """
+    start = min(start, chunk.end)
+    end = min(max(start, end), chunk.end)
+    spoken = [span for span in chunk.speech if span.start < end and span.end > start]
+    if not spoken:
+        return start, end
+    return max(start, spoken[0].start - ATTACK), min(end, spoken[-1].end + RELEASE)
 
 
 def plausible(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -134,7 +135,8 @@ def write(speech: np.ndarray) -> Write:
         sound = resampled(speech, RATE, recipe.rate) if sound is None else sound
         layout = LAYOUTS[recipe.channels]
         with av.open(str(path), "w", format=recipe.muxer, options=recipe.container) as out:
-            video = out.add_stream("mpeg4", rate=10, width=32, height=32) if recipe.video else None
+            pictures = "flv1" if path.suffix == ".flv" else "mpeg4"
+            video = out.add_stream(pictures, rate=10, width=32, height=32) if recipe.video else None
             stream = out.add_stream(recipe.codec, rate=recipe.rate, layout=layout, options=recipe.encoder)
             if recipe.bit_rate:
                 stream.bit_rate = recipe.bit_rate
@@ -165,6 +167,26 @@ def write(speech: np.ndarray) -> Write:
 
 def _noise(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 255, (48, 32), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def recipe() -> type[Recipe]:
+    """For a test that needs a file the zoo does not have."""
+    return Recipe
+
+
+@pytest.fixture(scope="session")
+def wav() -> Callable[[Path, np.ndarray, int], Path]:
+    """Write (channels, samples) of float32 as a WAV, byte by byte: encoders would tidy it up."""
+
+    def pack(path: Path, sound: np.ndarray, rate: int) -> Path:
+        data, channels = sound.T.astype("<f4").tobytes(), len(sound)
+        form = struct.pack("<HHIIHH", 3, channels, rate, rate * channels * 4, channels * 4, 32)
+        body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+        path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+        return path
+
+    return pack
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -128,9 +130,8 @@ def test_joined_files_are_heard_to_the_end_whatever_changes_between(
     assert abs(lag(tail, speech[-5 * SAMPLE_RATE :])) < 0.1
 
 
-def test_segments_of_a_stream_joined_into_one_file_are_no_damage(tmp_path, write, decode, zoo) -> None:
-    recipe = zoo_recipe(start=29.0)
-    second = write(tmp_path / "second.ts", recipe)
+def test_segments_of_a_stream_joined_into_one_file_are_no_damage(tmp_path, write, recipe, decode, zoo) -> None:
+    second = write(tmp_path / "second.ts", recipe("aac", start=29.0))
     joined = tmp_path / "joined.ts"
     joined.write_bytes(zoo("aac.ts").read_bytes() + second.read_bytes())
     samples, damage = decode(joined)
@@ -138,7 +139,109 @@ def test_segments_of_a_stream_joined_into_one_file_are_no_damage(tmp_path, write
     assert not damage, damage.describe()
 
 
-def zoo_recipe(**changes):
-    from conftest import Recipe
+def test_a_pause_that_an_mp4_writes_down_is_silence_and_no_damage(tmp_path: Path, decode, speech) -> None:
+    path = tmp_path / "sparse.m4a"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        for at in range(0, 10 * SAMPLE_RATE - 1023, 1024):
+            frame = av.AudioFrame.from_ndarray(speech[None, at : at + 1024].copy(), format="fltp", layout="mono")
+            frame.sample_rate, frame.time_base = SAMPLE_RATE, Fraction(1, SAMPLE_RATE)
+            frame.pts = at if at < 5 * SAMPLE_RATE else at + 4 * SAMPLE_RATE
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    samples, damage = decode(path)
+    assert len(samples) / SAMPLE_RATE == pytest.approx(14, abs=0.1)
+    assert np.abs(samples[int(5.2 * SAMPLE_RATE) : int(8.8 * SAMPLE_RATE)]).max() < 1e-3
+    assert not damage, damage.describe()
 
-    return Recipe("aac", **changes)
+
+def test_tags_before_and_behind_an_mp3_are_not_sound(tmp_path: Path, zoo, decode) -> None:
+    item = struct.pack("<II", 70_000, 0) + b"Cover\0" + bytes(range(250)) * 280
+    ends = [struct.pack("<8sIIII8x", b"APETAGEX", 2000, len(item) + 32, 1, flag << 29) for flag in (5, 4)]
+    ape, id3v1 = ends[0] + item + ends[1], b"TAG" + b"title".ljust(125, b"\0")
+    size = 300_000
+    id3v2 = b"ID3\3\0\0" + bytes([0, size >> 14 & 127, size >> 7 & 127, size & 127]) + bytes(size)
+    for name in ("cbr.mp3", "headless.mp3"):
+        for before, behind in ((b"", id3v1), (b"", ape), (b"", ape + id3v1), (id3v2, b""), (id3v2, id3v1)):
+            path = tmp_path / "tagged.mp3"
+            path.write_bytes(before + zoo(name).read_bytes() + behind)
+            samples, damage = decode(path)
+            assert len(samples) / SAMPLE_RATE == pytest.approx(29, abs=0.1)
+            assert not damage, damage.describe()
+
+
+@pytest.mark.parametrize("name", ["s16.wav", "aac.ts", "flac.flac", "opus.webm", "fragmented.mp4", "cbr.mp3"])
+def test_a_file_written_into_a_pipe_is_whole_without_its_length(tmp_path: Path, name, zoo, decode) -> None:
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        pytest.skip("the ffmpeg program is not installed")
+    kind = {"ts": "mpegts", "fragmented.mp4": "mp4"}.get(name, {"ts": "mpegts"}.get(name[-2:], name.split(".")[1]))
+    options = ["-movflags", "empty_moov+frag_keyframe"] if kind == "mp4" else []
+    done = subprocess.run(
+        [ffmpeg, "-v", "error", "-i", zoo(name), "-c", "copy", *options, "-f", kind, "-"],
+        capture_output=True,
+        check=True,
+    )
+    path = tmp_path / "piped"
+    path.write_bytes(done.stdout)
+    samples, damage = decode(path)
+    assert len(samples) / SAMPLE_RATE == pytest.approx(29, abs=0.15)
+    assert not damage, damage.describe()
+
+
+def two_tracks(path: Path, speech: np.ndarray, default: int | None) -> Path:
+    """A Matroska file with speech in its first track and its half as loud copy, reversed, in the second."""
+    with av.open(str(path), "w") as out:
+        streams = [out.add_stream("flac", rate=SAMPLE_RATE, layout="mono") for _ in range(2)]
+        for index, stream in enumerate(streams):
+            stream.disposition = int(av.stream.Disposition.default) if index == default else 0
+        for stream, sound in zip(streams, (speech, speech[::-1]), strict=True):
+            frame = av.AudioFrame.from_ndarray(
+                (sound[None, : 4 * SAMPLE_RATE] * 32767).astype(np.int16), format="s16", layout="mono"
+            )
+            frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, 0, Fraction(1, SAMPLE_RATE)
+            convert = av.AudioResampler("s16", "mono", SAMPLE_RATE, frame_size=4096)
+            for piece in (*convert.resample(frame), *convert.resample(None)):
+                out.mux(stream.encode(piece))
+        for stream in streams:
+            out.mux(stream.encode(None))
+    return path
+
+
+def test_the_default_track_is_heard_unless_another_is_asked_for(tmp_path: Path, speech, decode) -> None:
+    tracks = speech[: 4 * SAMPLE_RATE], speech[::-1][: 4 * SAMPLE_RATE]
+    path = two_tracks(tmp_path / "two.mkv", speech, default=1)
+    for track, expected in ((None, 1), (1, 0), (2, 1)):
+        samples, _ = decode(path, track)
+        assert np.abs(samples - tracks[expected]).max() < 1e-3
+    assert inspect(path).tracks == 2
+    assert inspect(path).track == 2
+    for track in (0, 3, -1):
+        with pytest.raises(MediaError, match="2 audio track") as failed:
+            inspect(path, track)
+        assert "--audio-track" in failed.value.hint
+
+
+def test_more_sound_than_allowed_is_an_error_even_when_the_header_is_silent(zoo) -> None:
+    limits = Limits(max_seconds=10)
+    with pytest.raises(MediaError, match="claims to last"):
+        inspect(zoo("aac.m4a"), limits=limits)
+    with Decoder(zoo("live.webm"), limits=limits) as decoder, pytest.raises(MediaError, match="more than"):
+        for _ in decoder.blocks():
+            pass
+
+
+def test_an_hour_needs_less_than_300_megabytes(tmp_path: Path, zoo) -> None:
+    hour = tmp_path / "hour.ts"
+    with hour.open("wb") as file:  # joined segments: 124 times 29 s
+        for _ in range(124):
+            file.write(zoo("aac.ts").read_bytes())
+    script = (
+        "import resource, sys; from pathlib import Path; from bili2text.audio.decode import Decoder\n"
+        "with Decoder(Path(sys.argv[1])) as d: n = sum(len(b.samples) for b in d.blocks())\n"
+        "print(n / 16000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, hour], capture_output=True, text=True, check=True)
+    seconds, kilobytes = map(float, done.stdout.split())
+    assert seconds == pytest.approx(124 * 29, abs=8)
+    assert kilobytes < 300_000 * (1 if sys.platform != "darwin" else 1024)

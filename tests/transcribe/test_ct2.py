@@ -1,0 +1,125 @@
+"""The real engine on the real small models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bili2text.audio.chunks import CutRules, chunks
+from bili2text.audio.decode import Decoder
+from bili2text.audio.speech import SpeechDetector, judged
+from bili2text.audio.waveform import SAMPLE_RATE, Samples
+from bili2text.errors import DependencyError, ModelError, OutOfMemory, RuntimeFailure
+from bili2text.transcribe.ct2 import Ct2Engine, Load, compression_ratio
+from bili2text.transcribe.ct2_errors import meaning
+from bili2text.transcribe.engine import DecodeOptions, Window
+from bili2text.transcribe.run import Heard, Listening, listen
+
+
+def sound(path: Path) -> Samples:
+    with Decoder(path) as decoder:
+        return np.concatenate([block.samples for block in decoder.blocks()])
+
+
+def hear(samples: Samples, engine: Ct2Engine, how: Listening = Listening()) -> Heard:
+    blocks = (samples[at : at + SAMPLE_RATE] for at in range(0, len(samples), SAMPLE_RATE))
+    return listen(chunks(judged(blocks, SpeechDetector()), CutRules()), engine, how, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_en_folder: Path) -> Iterator[Ct2Engine]:
+    engine = Ct2Engine(Load(tiny_en_folder, "cpu", compute_type="int8", threads=2), DecodeOptions())
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def base(base_folder: Path) -> Iterator[Ct2Engine]:
+    options = DecodeOptions(word_timestamps=True)
+    engine = Ct2Engine(Load(base_folder, "cpu", compute_type="int8", threads=2), options)
+    yield engine
+    engine.close()
+
+
+def test_an_english_model_hears_the_sentence(tiny: Ct2Engine, samples: Path) -> None:
+    heard = hear(sound(samples / "en" / "quick_brown_fox.wav"), tiny)
+    assert "quick brown fox jumps over the lazy dog" in heard.segments[0].text.lower()
+    assert heard.language.language == "en"
+
+
+def test_text_does_not_depend_on_the_batch(tiny: Ct2Engine, samples: Path) -> None:
+    quiet = np.zeros(4 * SAMPLE_RATE, np.float32)
+    names = ("counting", "quick_brown_fox", "hello_world", "counting")
+    clips = [part for name in names for part in (sound(samples / "en" / f"{name}.wav"), quiet)]
+    together = np.concatenate(clips)
+    texts = [
+        [segment.text for segment in hear(together, tiny, Listening(batch_size=size)).segments] for size in (1, 3, 8)
+    ]
+    assert texts[0] == texts[1] == texts[2]
+    assert len(texts[0]) >= 4
+
+
+def test_every_language_of_the_clips_that_base_knows_is_detected(base: Ct2Engine, samples: Path) -> None:
+    wanted = {"en": "counting", "es": "conteo", "fr": "comptage", "it": "conteggio", "pt": "contagem", "zh": "jishu"}
+    for code, name in wanted.items():
+        (found,) = base.languages((sound(samples / code / f"{name}.wav"),))
+        assert max(found, key=lambda one: found[one]) == code
+
+
+def test_words_lie_within_their_recording_and_in_order(base: Ct2Engine, samples: Path) -> None:
+    quiet = np.zeros(5 * SAMPLE_RATE, np.float32)
+    spoken = sound(samples / "en" / "counting.wav")
+    heard = hear(np.concatenate([quiet, spoken, quiet, spoken]), base)
+    words = [word for segment in heard.segments for word in segment.words]
+    assert len(words) >= 20 - 2
+    assert all(a.end <= b.start + 0.02 for a, b in zip(words, words[1:], strict=False))
+    first, second = words[0], next(word for word in words if word.start > 9)
+    assert first.start == pytest.approx(5.1, abs=0.25)
+    assert second.start - first.start == pytest.approx(5 + len(spoken) / SAMPLE_RATE, abs=0.25)
+
+
+def test_silence_says_nothing(base: Ct2Engine) -> None:
+    assert hear(np.zeros(20 * SAMPLE_RATE, np.float32), base).segments == ()
+
+
+def test_a_window_of_one_sample_is_no_crash(base: Ct2Engine) -> None:
+    (decoded,) = base.decode((Window(np.zeros(1, np.float32), "en"),))
+    assert all(segment.end <= 1 / SAMPLE_RATE for segment in decoded.segments)
+
+
+def test_a_loop_compresses_better_than_speech() -> None:
+    assert compression_ratio("thank you " * 40) > 2.4 > compression_ratio("The quick brown fox jumps over it.")
+
+
+def test_a_precision_the_cpu_lacks_is_one_line(tiny_en_folder: Path) -> None:
+    with pytest.raises(DependencyError, match="precision"):
+        Ct2Engine(Load(tiny_en_folder, "cpu", compute_type="float16"), DecodeOptions())
+
+
+def test_a_folder_that_is_no_model_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        Ct2Engine(Load(tmp_path, "cpu"), DecodeOptions())
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("CUDA failed with error out of memory", OutOfMemory),
+        ("cuBLAS failed with status CUBLAS_STATUS_ALLOC_FAILED", OutOfMemory),
+        ("cuBLAS failed with status CUBLAS_STATUS_NOT_SUPPORTED", RuntimeFailure),
+        ("Library libcublas.so.12 is not found or cannot be loaded", DependencyError),
+        ("CUDA failed with error CUDA driver version is insufficient for CUDA runtime version", DependencyError),
+        ("parallel_for failed: cudaErrorUnsupportedPtxVersion: the provided PTX was compiled", DependencyError),
+        ("CUDA failed with error no kernel image is available for execution on the device", DependencyError),
+        ("This CTranslate2 package was not compiled with CUDA support", DependencyError),
+        ("something nobody has seen", RuntimeFailure),
+    ],
+)
+def test_what_the_engine_says_becomes_one_line_and_a_way_out(message: str, kind: type[Exception]) -> None:
+    error = meaning(message, "the GPU")
+    assert type(error) is kind
+    assert error.hint
+    assert "\n" not in error.message
