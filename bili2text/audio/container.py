@@ -256,7 +256,7 @@ def _check(info: MediaInfo, limits: Limits, name: str) -> None:
         raise MediaError(
             f"it claims {info.channels:,} channels: {name}", hint="the file is damaged; make it again"
         )
-    if info.duration is not None and info.duration > limits.max_seconds:
+    if info.exact and info.duration is not None and info.duration > limits.max_seconds:
         raise MediaError(
             f"it claims to last {info.duration / 3600:,.0f} hours: {name}",
             hint="cut it into parts: ffmpeg -c copy",

@@ -182,7 +182,9 @@ def wav() -> Callable[[Path, np.ndarray, int], Path]:
     def pack(path: Path, sound: np.ndarray, rate: int) -> Path:
         data, channels = sound.T.astype("<f4").tobytes(), len(sound)
         form = struct.pack("<HHIIHH", 3, channels, rate, rate * channels * 4, channels * 4, 32)
-        body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+        body = (
+            b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+        )
         path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
         return path
 

@@ -30,10 +30,9 @@ PNG = bytes.fromhex(
 def refusal(path: Path) -> MediaError:
     """The error about a file, which must come within 2 seconds and be one line with a hint."""
     began = time.monotonic()
-    with pytest.raises(MediaError) as failed:
-        with Decoder(path) as decoder:
-            for _ in decoder.blocks():
-                pass
+    with pytest.raises(MediaError) as failed, Decoder(path) as decoder:
+        for _ in decoder.blocks():
+            pass
     assert time.monotonic() - began < 2
     error = failed.value
     assert error.exit_code == 3
@@ -96,7 +95,12 @@ def test_a_playlist_opens_no_link_and_no_other_file(tmp_path: Path, kind, name, 
         port = server.getsockname()[1]
         # A FIFO for a sibling: whoever opened it would hang, and whoever opened the real sound would succeed.
         os.mkfifo(tmp_path / "sibling.wav")
-        for target in (f"http://127.0.0.1:{port}/a.ts", "sibling.wav", str(zoo("s16.wav")), str(zoo("aac.ts"))):
+        for target in (
+            f"http://127.0.0.1:{port}/a.ts",
+            "sibling.wav",
+            str(zoo("s16.wav")),
+            str(zoo("aac.ts")),
+        ):
             path = tmp_path / name
             path.write_text(PLAYLISTS[kind].format(target=target, port=port))
             assert "not a media file" in refusal(path).message
@@ -104,7 +108,9 @@ def test_a_playlist_opens_no_link_and_no_other_file(tmp_path: Path, kind, name, 
             server.accept()
 
 
-@pytest.mark.parametrize("name", ["http://127.0.0.1:1/a.mp3", "pipe:0", "concat:a|b", "-i", "%d.mp3", "a:b.mp3", "#x?y=1"])
+@pytest.mark.parametrize(
+    "name", ["http://127.0.0.1:1/a.mp3", "pipe:0", "concat:a|b", "-i", "%d.mp3", "a:b.mp3", "#x?y=1"]
+)
 def test_a_name_is_only_a_name(tmp_path: Path, name, zoo, decode, monkeypatch) -> None:
     path = tmp_path / name.replace("/", "\u2215")
     path.write_bytes(zoo("cbr.mp3").read_bytes())
@@ -223,7 +229,7 @@ def test_a_wav_that_claims_gigabytes_is_read_as_far_as_it_goes(tmp_path: Path, d
     samples, damage = decode(path)
     assert len(samples) == 95_000 // 2
     # A file of 95 kB cannot be of 16 hours: the claim is not believed, and nothing is called missing.
-    assert damage.truncated_seconds in (0, pytest.approx(58_718, abs=2))
+    assert not damage.truncated_seconds
 
 
 def test_gigabytes_of_nothing_are_given_up(tmp_path: Path, zoo) -> None:
@@ -245,7 +251,9 @@ def test_gigabytes_of_nothing_are_given_up(tmp_path: Path, zoo) -> None:
 def test_files_opened_at_the_same_time_do_not_disturb_each_other(zoo, decode) -> None:
     expected = len(decode(zoo("aac.m4a"))[0])
     found: list[int] = []
-    threads = [threading.Thread(target=lambda: found.append(len(decode(zoo("aac.m4a"))[0]))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: found.append(len(decode(zoo("aac.m4a"))[0]))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

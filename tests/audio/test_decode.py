@@ -130,7 +130,9 @@ def test_joined_files_are_heard_to_the_end_whatever_changes_between(
     assert abs(lag(tail, speech[-5 * SAMPLE_RATE :])) < 0.1
 
 
-def test_segments_of_a_stream_joined_into_one_file_are_no_damage(tmp_path, write, recipe, decode, zoo) -> None:
+def test_segments_of_a_stream_joined_into_one_file_are_no_damage(
+    tmp_path, write, recipe, decode, zoo
+) -> None:
     second = write(tmp_path / "second.ts", recipe("aac", start=29.0))
     joined = tmp_path / "joined.ts"
     joined.write_bytes(zoo("aac.ts").read_bytes() + second.read_bytes())
@@ -144,7 +146,9 @@ def test_a_pause_that_an_mp4_writes_down_is_silence_and_no_damage(tmp_path: Path
     with av.open(str(path), "w") as out:
         stream = out.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         for at in range(0, 10 * SAMPLE_RATE - 1023, 1024):
-            frame = av.AudioFrame.from_ndarray(speech[None, at : at + 1024].copy(), format="fltp", layout="mono")
+            frame = av.AudioFrame.from_ndarray(
+                speech[None, at : at + 1024].copy(), format="fltp", layout="mono"
+            )
             frame.sample_rate, frame.time_base = SAMPLE_RATE, Fraction(1, SAMPLE_RATE)
             frame.pts = at if at < 5 * SAMPLE_RATE else at + 4 * SAMPLE_RATE
             out.mux(stream.encode(frame))
@@ -175,7 +179,9 @@ def test_a_file_written_into_a_pipe_is_whole_without_its_length(tmp_path: Path, 
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         pytest.skip("the ffmpeg program is not installed")
-    kind = {"ts": "mpegts", "fragmented.mp4": "mp4"}.get(name, {"ts": "mpegts"}.get(name[-2:], name.split(".")[1]))
+    kind = {"ts": "mpegts", "fragmented.mp4": "mp4"}.get(
+        name, {"ts": "mpegts"}.get(name[-2:], name.split(".")[1])
+    )
     options = ["-movflags", "empty_moov+frag_keyframe"] if kind == "mp4" else []
     done = subprocess.run(
         [ffmpeg, "-v", "error", "-i", zoo(name), "-c", "copy", *options, "-f", kind, "-"],

@@ -52,10 +52,17 @@ def test_no_mutant_hangs_crashes_or_invents_sound(hardy, tmp_path: Path, short_z
         assert damage.lost_seconds <= len(samples) / SAMPLE_RATE + 0.01, name
 
 
-CLOCKED = {"faststart.m4a", "flac.flac", "opus.webm", "aac.mkv"}  # they tell how long they are, at their beginning
+CLOCKED = {
+    "faststart.m4a",
+    "flac.flac",
+    "opus.webm",
+    "aac.mkv",
+}  # they tell how long they are, at their beginning
 
 
-def test_the_missing_seconds_of_a_mutant_are_counted_to_half_a_second(hardy, tmp_path, short_zoo, decode) -> None:
+def test_the_missing_seconds_of_a_mutant_are_counted_to_half_a_second(
+    hardy, tmp_path, short_zoo, decode
+) -> None:
     if hardy not in CLOCKED:
         pytest.skip("says nothing of its length that survives a cut")
     path = tmp_path / hardy
