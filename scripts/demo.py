@@ -48,16 +48,16 @@ def speech(code: str) -> list[Path]:
 
 
 def join(clips: list[Path], target: Path) -> None:
-    """Write the clips one after the other, half a second apart."""
+    """Write the clips one after the other, half a second apart, as 16-bit mono at 16 kHz."""
+    from bili2text.audio.decode import Decoder
+
     with wave.open(str(target), "wb") as out:
-        for index, clip in enumerate(clips):
-            with wave.open(str(clip), "rb") as sound:
-                if index == 0:
-                    out.setparams(sound.getparams())
-                out.writeframes(sound.readframes(sound.getnframes()))
-                out.writeframes(
-                    bytes(sound.getframerate() // 2 * sound.getsampwidth() * sound.getnchannels())
-                )
+        out.setparams((1, 2, 16_000, 0, "NONE", ""))
+        for clip in clips:
+            with Decoder(clip) as decoder:
+                for block in decoder.blocks():
+                    out.writeframes((block.samples * 32_767).astype("<i2").tobytes())
+            out.writeframes(bytes(16_000))
 
 
 @contextmanager

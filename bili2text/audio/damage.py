@@ -36,7 +36,7 @@ class Damage:
         if self.bad_packets:
             parts.append(_count(self.bad_packets, "unreadable packet"))
         if self.non_finite_samples:
-            parts.append(_count(self.non_finite_samples, "sample") + " that were no number")
+            parts.append(_count(self.non_finite_samples, "sample") + " without a value")
         return "damaged: " + "; ".join(parts) if parts else ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_blocks_are_of_one_size_and_lose_nothing() -> None:
     sound = np.arange(3 * BLOCK + 17, dtype=np.float32)
     sizes = [1, 7, 0, BLOCK, 2 * BLOCK, 5, BLOCK + 4]
     edges = np.cumsum([0, *sizes])
-    pieces = [sound[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+    pieces = [sound[begin:end] for begin, end in pairwise(edges)]
     blocks = list(in_blocks(pieces))
     assert np.array_equal(np.concatenate([block.samples for block in blocks]), sound[: edges[-1]])
     assert {len(block.samples) for block in blocks[:-1]} == {BLOCK}
@@ -62,5 +64,5 @@ def test_damage_says_what_is_missing_in_one_line() -> None:
     assert damage.seconds == pytest.approx(4.2)
     assert damage.describe() == (
         "damaged: 3.2 s missing in 2 places, now silence; 1.0 s missing at the end; "
-        "1,234 unreadable packets; 1 sample that was no number"
+        "1,234 unreadable packets; 1 sample without a value"
     )
