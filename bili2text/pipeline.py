@@ -224,7 +224,7 @@ def _remark(progress: Progress, listened: _Listened, seconds: float) -> None:
     if not heard.segments:
         progress.warn("no speech was found; if there is some, try --no-vad-filter or a larger --model")
     progress.note(
-        f"{listened.duration:.1f} s of sound, {heard.speech:.1f} s of speech in {heard.chunks} chunks, "
+        f"{listened.duration:.1f} s of sound, {heard.speech:.1f} s of speech, "
         f"language {heard.language.language} ({heard.language.probability:.2f}), "
         f"{listened.duration / max(seconds, 1e-6):.1f}x realtime"
     )

@@ -38,7 +38,7 @@ def draw(link: str, picture: Path) -> None:
     console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as out:
         command = ["gpu-transcribe", "--url", link, "-f", "srt", "-o", "subtitles"]
-        console.print(f"[bold green]$[/] bili2text {' '.join(command)}", highlight=False)
+        prompt(console, f"bili2text {' '.join(command)}")
         done = subprocess.run(
             [sys.executable, "-m", "cli.main", *command],
             capture_output=True, text=True, cwd=out, check=True,
@@ -47,9 +47,15 @@ def draw(link: str, picture: Path) -> None:
         console.print(done.stderr.strip(), style="dim", highlight=False, markup=False)
         for line in done.stdout.splitlines():
             console.print(line, highlight=False, markup=False)
-            console.print(f"[bold green]$[/] cat '{line}'", highlight=False)
+            prompt(console, f"cat '{line}'")
             console.print(Path(out, line).read_text(encoding="utf-8").strip(), highlight=False, markup=False)
     console.save_svg(str(picture), title="bili2text")
+
+
+def prompt(console: Console, command: str) -> None:
+    """Show a command as typed."""
+    console.print("$ ", style="bold green", end="")
+    console.print(command, highlight=False, markup=False)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,11 @@ def probe(environ: Mapping[str, str]) -> Cards:
     """Return the cards CUDA can use in this process, or the reason why there are none. Never raises."""
     import pynvml
 
+    return cards_of(pynvml, environ)
+
+
+def cards_of(pynvml: Any, environ: Mapping[str, str]) -> Cards:  # noqa: ANN401 - the untyped module
+    """Return what the bindings of a driver tell; `probe` passes the real ones."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:

@@ -35,15 +35,14 @@ class Recipe:
 
 
 FRAGMENTS = {"movflags": "+frag_keyframe+empty_moov", "frag_duration": "1000000"}
+DASH = "+dash+frag_keyframe+empty_moov+global_sidx"
 ZOO = {
     "aac.m4a": Recipe("aac"),
     "faststart.m4a": Recipe("aac", container={"movflags": "+faststart"}),
     "alac.m4a": Recipe("alac", muxer="ipod"),
     "opus.mp4": Recipe("libopus", 48_000, bit_rate=32_000),
     "fragmented.mp4": Recipe("aac", container=FRAGMENTS),
-    "dash.mp4": Recipe(
-        "aac", container={**FRAGMENTS, "movflags": "+dash+frag_keyframe+empty_moov+global_sidx"}
-    ),
+    "dash.mp4": Recipe("aac", container={**FRAGMENTS, "movflags": DASH}),
     "cbr.mp3": Recipe("libmp3lame"),
     "vbr.mp3": Recipe("libmp3lame", bit_rate=None, encoder={"flags": "+qscale", "global_quality": "472"}),
     "stereo.mp3": Recipe("libmp3lame", channels=2, bit_rate=96_000),

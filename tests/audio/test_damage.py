@@ -1,4 +1,4 @@
-"""What is damaged costs itself and nothing more; what comes behind stays in time; what is missing is counted."""
+"""What is damaged costs itself and no more; what follows stays in time; what is missing is counted."""
 
 from __future__ import annotations
 
