@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 
@@ -64,12 +65,21 @@ def main() -> None:
     run(cli)
 
 
+class _Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end; it cleans up as for Ctrl-C."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
 def run(command: click.Command) -> None:
     """Run a command and end the process: 0, or the error's exit code with one line on what and what to do."""
     for stream in (sys.stdout, sys.stderr):
         # a Chinese Windows terminal, or LANG=C, cannot show every title: a "?" is better than a crash
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = command.main(standalone_mode=False)
     except Bili2TextError as error:
@@ -78,9 +88,9 @@ def run(command: click.Command) -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as stop:
         _say("stopped", "run the same command again; what was downloaded is kept")
-        code = 130
+        code = 143 if isinstance(stop.__cause__ or stop, _Terminated) else 130
     except BrokenPipeError:
         # `| head` closed our output: nothing is wrong; the null device keeps the last flush quiet
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

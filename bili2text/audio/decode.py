@@ -147,7 +147,7 @@ class _PacketDecoder:
         yield from self._dated(None, rest)
 
     def _fail(self, packet: Packet[AudioStream]) -> None:
-        if not self._sound.info.timed and headers.is_tag(bytes(packet)[:16]):
+        if headers.is_tag(bytes(packet)[:16]):
             return
         self.trailing += 1
         self._lost_bytes += packet.size

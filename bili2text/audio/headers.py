@@ -7,7 +7,7 @@ import struct
 HEAD = 1 << 16  # bytes that these functions want to see
 _STREAMED = 0x7FFF_0000  # a RIFF size from here on is a writer's way to say "not known yet"
 _FIRST_FRAME = 8192  # bytes in which an mp3's first frame begins
-_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
+_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"OpusHead", b"OpusTags")
 
 
 def kind(head: bytes) -> str:
@@ -41,7 +41,7 @@ def _binary(head: bytes) -> bool:
 
 
 def is_tag(packet: bytes) -> bool:
-    """Return whether `packet` is a tag (ID3v1, APE, Lyrics3) that a raw stream carries behind its sound."""
+    """Return whether `packet` is text, not sound: a tag behind a raw stream, a header in a chained Ogg."""
     return packet.startswith(_TAGS)
 
 

@@ -15,7 +15,7 @@ class Limits:
     max_rate: int = 768_000
     max_channels: int = 64
     min_density: float = 8.0  # bytes a second; silent FLAC and WavPack have 40 and more
-    max_barren: int = 1 << 30  # bytes read without finding one packet
+    max_barren: int = 1 << 27  # bytes read without finding one packet; libav keeps twice that in memory
 
 
 LIMITS = Limits()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -46,6 +45,16 @@ def test_what_a_healthy_file_says_of_itself_is_right(healthy, zoo) -> None:
         assert info.duration == pytest.approx(29 + info.start, abs=0.3)
     else:
         assert healthy in {"live.webm", "headless.mp3", "adts.aac", "amr.amr", "ac3.ac3"}
+
+
+def test_a_title_in_an_old_encoding_is_no_obstacle(tmp_path: Path, wav, speech, decode) -> None:
+    path = wav(tmp_path / "gbk.wav", speech[None, :SAMPLE_RATE], SAMPLE_RATE)
+    title = "你好世界".encode("gbk")
+    tag = b"INFOINAM" + struct.pack("<I", len(title)) + title
+    path.write_bytes(path.read_bytes() + b"LIST" + struct.pack("<I", len(tag)) + tag)
+    samples, damage = decode(path)
+    assert len(samples) == SAMPLE_RATE
+    assert not damage
 
 
 def test_all_channels_are_heard(tmp_path: Path, decode) -> None:
@@ -200,7 +209,7 @@ def two_tracks(path: Path, speech: np.ndarray, default: int | None) -> Path:
     with av.open(str(path), "w") as out:
         streams = [out.add_stream("flac", rate=SAMPLE_RATE, layout="mono") for _ in range(2)]
         for index, stream in enumerate(streams):
-            stream.disposition = int(av.stream.Disposition.default) if index == default else 0
+            stream.disposition = av.stream.Disposition.default.value if index == default else 0
         for stream, sound in zip(streams, (speech, speech[::-1]), strict=True):
             frame = av.AudioFrame.from_ndarray(
                 (sound[None, : 4 * SAMPLE_RATE] * 32767).astype(np.int16), format="s16", layout="mono"
@@ -237,17 +246,16 @@ def test_more_sound_than_allowed_is_an_error_even_when_the_header_is_silent(zoo)
             pass
 
 
-def test_an_hour_needs_less_than_300_megabytes(tmp_path: Path, zoo) -> None:
+def test_an_hour_needs_less_than_300_megabytes(tmp_path: Path, zoo, peak) -> None:
     hour = tmp_path / "hour.ts"
     with hour.open("wb") as file:  # joined segments: 124 times 29 s
         for _ in range(124):
             file.write(zoo("aac.ts").read_bytes())
     script = (
-        "import resource, sys; from pathlib import Path; from bili2text.audio.decode import Decoder\n"
+        "import sys; from pathlib import Path; from bili2text.audio.decode import Decoder\n"
         "with Decoder(Path(sys.argv[1])) as d: n = sum(len(b.samples) for b in d.blocks())\n"
-        "print(n / 16000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(n / 16000)"
     )
-    done = subprocess.run([sys.executable, "-c", script, hour], capture_output=True, text=True, check=True)
-    seconds, kilobytes = map(float, done.stdout.split())
+    (seconds,), megabytes = peak(script, hour)
     assert seconds == pytest.approx(124 * 29, abs=8)
-    assert kilobytes < 300_000 * (1 if sys.platform != "darwin" else 1024)
+    assert megabytes < 300

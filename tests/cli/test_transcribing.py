@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import ctrl_c
 import pytest
 
 pytestmark = pytest.mark.usefixtures("base_folder")
@@ -163,15 +164,26 @@ def test_a_kill_leaves_no_half_written_result(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_ctrl_c_ends_with_130_and_one_line(environ: Mapping[str, str], samples: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_with_130_and_a_request_to_end_with_143(
+    environ: Mapping[str, str], samples: Path, tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "cli.main", "audio", fox(samples)]
-    running = subprocess.Popen(command, env=dict(environ), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    assert running.stderr is not None
-    for line in running.stderr:
-        if "beam" in line:
-            break
-    running.send_signal(signal.SIGINT)
-    rest = running.stderr.read()
-    assert running.wait(timeout=10) == 130
-    assert "Traceback" not in rest
-    assert "stopped" in rest
+    for sent, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        running = subprocess.Popen(
+            command,
+            env=dict(environ),
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=ctrl_c.heard,
+        )
+        assert running.stderr is not None
+        for line in running.stderr:
+            if "beam" in line:
+                break
+        running.send_signal(sent)
+        rest = running.stderr.read()
+        assert running.wait(timeout=10) == code
+        assert "Traceback" not in rest
+        assert "stopped" in rest
+        assert list(tmp_path.iterdir()) == []

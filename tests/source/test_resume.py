@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import ctrl_c
 import pytest
 
 HERE = Path(__file__).parent
@@ -48,6 +49,7 @@ def start(cache):
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": root},
+            preexec_fn=ctrl_c.heard,
         )
         running.append(process)
         return process
