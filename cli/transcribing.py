@@ -26,7 +26,7 @@ def transcribe(values: dict[str, Any]) -> None:
         )
     from bili2text import pipeline
     from bili2text.settings import environment
-    from cli.options import request
+    from cli.request import request
 
     progress = console(values["progress"], quiet=values["quiet"])
     errors: list[Bili2TextError] = []

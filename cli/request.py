@@ -1,0 +1,149 @@
+"""From the values of the options to the one typed Request. The heavy value types are imported only here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bili2text.audio.chunks import CutRules
+from bili2text.errors import UsageError
+from bili2text.plan.choose import Wishes
+from bili2text.request import ModelPlace, Output, Request
+from bili2text.source.media import LinkOptions
+from bili2text.subtitles.shape import STANDARD, STANDARD_ASIA, Shape
+from bili2text.transcribe.engine import DecodeOptions
+from bili2text.transcribe.language import LanguageRules
+from bili2text.transcribe.language_names import code
+from bili2text.transcribe.run import Listening
+
+
+def request(values: dict[str, Any], sources: tuple[str, ...]) -> Request:
+    """Return the typed request for the sources.
+
+    Raises UsageError when options contradict each other.
+    """
+    if values["condition_on_previous_text"] and values["batched"]:
+        raise UsageError(
+            "windows of one batch cannot know each other's text",
+            hint="add --no-batched, or leave out --condition-on-previous-text",
+        )
+    if values["overwrite"] and values["skip"]:
+        raise UsageError("--overwrite and --skip contradict each other", hint="use one of them")
+    return Request(
+        sources=sources,
+        link=_link(values),
+        models=ModelPlace(values["model_dir"], values["hub"], values["offline"], values["proxy"]),
+        wishes=_wishes(values),
+        listening=_listening(values),
+        rules=_rules(values),
+        shape=_shape(values),
+        output=Output(values["output_dir"], values["output_format"], values["overwrite"], values["skip"]),
+        filters=tuple(name for name in ("denoise", "loudnorm") if values[name]),
+        track=values["audio_track"],
+    )
+
+
+def _link(values: dict[str, Any]) -> LinkOptions:
+    names = ("cookies", "cookies_from_browser", "proxy", "limit_rate", "playlist_items", "refresh", "retries")
+    return LinkOptions(**{name: values[name] for name in names})
+
+
+def _wishes(values: dict[str, Any]) -> Wishes:
+    device = values.get("device", "cpu").lower()
+    if values.get("device_index") is not None and device in ("auto", "cuda"):
+        device = f"cuda:{values['device_index']}"
+    if device not in ("auto", "cpu", "cuda") and not device.removeprefix("cuda:").isdigit():
+        raise UsageError(f"no such device: {values['device']!r}", hint="use auto, cpu, cuda or cuda:0")
+    compute_type = values["compute_type"]
+    if values["fp16"] is not None and compute_type == "auto":
+        compute_type = "float16" if values["fp16"] else "float32"
+    return Wishes(
+        model=values["model"],
+        device=device,
+        compute_type=compute_type,
+        batch_size=values["batch_size"],
+        threads=values["threads"],
+        cpu_fallback=values.get("cpu_fallback", True),
+        language=code(values["language"]),
+        task=values["task"],
+    )
+
+
+def _listening(values: dict[str, Any]) -> Listening:
+    threshold = values["language_detection_threshold"]
+    return Listening(
+        options=_decoding(values),
+        language=code(values["language"]),
+        multilingual=values["multilingual"],
+        detection=LanguageRules(
+            values["language_detection_segments"], 1.0 if threshold is None else threshold
+        ),
+        sequential=not values["batched"],
+    )
+
+
+def _decoding(values: dict[str, Any]) -> DecodeOptions:
+    same = (
+        "task", "repetition_penalty", "no_repeat_ngram_size", "compression_ratio_threshold",
+        "no_speech_threshold",
+        "hallucination_silence_threshold", "condition_on_previous_text", "prompt_reset_on_temperature",
+        "carry_initial_prompt", "prefix", "hotwords", "suppress_blank", "max_new_tokens", "word_timestamps",
+        "prepend_punctuations", "append_punctuations",
+    )  # fmt: skip
+    prompt_file = values["prompt_file"]
+    prompt = (
+        prompt_file.read_text(encoding="utf-8", errors="replace") if prompt_file else values["initial_prompt"]
+    )
+    return DecodeOptions(
+        **{name: values[name] for name in same},
+        beam_size=values["beam_size"] or 1,
+        best_of=values["best_of"] or 1,
+        patience=values["patience"] or 1.0,
+        length_penalty=1.0 if values["length_penalty"] is None else values["length_penalty"],
+        log_prob_threshold=values["logprob_threshold"],
+        initial_prompt=prompt,
+        temperatures=_temperatures(values["temperature"], values["temperature_increment_on_fallback"]),
+        suppress_tokens=_token_ids(values["suppress_tokens"]),
+    )
+
+
+def _temperatures(first: float, step: float | None) -> tuple[float, ...]:
+    """Return the temperatures to try, openai-whisper's way: from the first in steps up to 1."""
+    if step is None:
+        return (first,)
+    count = int((1.0 - first) / step + 1e-6)
+    return tuple(round(first + step * index, 6) for index in range(count + 1))
+
+
+def _token_ids(text: str) -> tuple[int, ...]:
+
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise UsageError(f"not token ids: {text!r}", hint="write numbers with commas, or -1") from error
+
+
+def _rules(values: dict[str, Any]) -> CutRules:
+    threshold = values["vad_threshold"]
+    release = values["vad_offset"]
+    return CutRules(
+        threshold=threshold,
+        release=max(0.01, threshold - 0.15) if release is None else release,
+        min_speech=values["vad_min_speech_duration_ms"] / 1000,
+        min_silence=values["vad_min_silence_duration_ms"] / 1000,
+        padding=values["vad_speech_pad_ms"] / 1000,
+        max_chunk=values["vad_max_speech_duration_s"],
+        everything=not values["vad_filter"],
+    )
+
+
+def _shape(values: dict[str, Any]) -> Shape:
+
+    shape = STANDARD_ASIA if values["standard_asia"] else STANDARD if values["standard"] else Shape()
+    given = {
+        "max_width": values["max_line_width"],
+        "max_lines": values["max_line_count"],
+        "max_words": values["max_words"],
+        "sentence": values["sentence"] or None,
+    }
+    return replace(shape, **{name: value for name, value in given.items() if value is not None})
