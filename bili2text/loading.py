@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bili2text.errors import Bili2TextError, DependencyError, ModelError, RuntimeFailure, UsageError
@@ -91,13 +92,12 @@ class Loader:
     def _load(self, plan: Plan, folder: ModelFolder) -> Ct2Engine:
         from bili2text.transcribe.ct2 import Ct2Engine, Load
 
-        beam = self._request.listening.options.beam_size
         self._progress.note(
             f"plan: {plan.model} ({folder.origin}, {folder.verified}), {plan.compute_type}, "
-            f"batch {plan.batch_size}, beam {beam}, on {plan.device_name}"
+            f"batch {plan.batch_size}, beam {plan.beam_size}, on {plan.device_name}"
         )
         load = Load(folder.path, plan.device, plan.device_index, plan.compute_type, plan.threads)
-        return Ct2Engine(load, self._request.listening.options)
+        return Ct2Engine(load, replace(self._request.listening.options, beam_size=plan.beam_size))
 
     def _on_cpu(self, plan: Plan, folder: ModelFolder, error: Bili2TextError) -> tuple[Plan, Ct2Engine]:
         self._progress.warn(f"the card failed, going on on the CPU: {error.message}")

@@ -194,7 +194,7 @@ def _document(request: Request, media: Media, listened: _Listened, seconds: floa
         "device_name": plan.device_name,
         "compute_type": plan.compute_type,
         "batch_size": plan.batch_size,
-        "beam_size": request.listening.options.beam_size,
+        "beam_size": plan.beam_size,
         "task": request.listening.options.task,
         "reasons": list(plan.reasons),
         "spoken_language": heard.language.language,

@@ -165,10 +165,8 @@ decode_options = all_of(
     _decode(
         "--beam-size",
         type=Maybe(_count),
-        default=5,
-        show_default=True,
         metavar="N",
-        help="Width of the beam search.",
+        help="Width of the beam search. Default: 5 on a card, 8 on a CPU; 1 is greedy.",
     ),
     _decode(
         "--best-of",

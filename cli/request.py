@@ -62,6 +62,7 @@ def _wishes(values: dict[str, Any]) -> Wishes:
         device=device,
         compute_type=compute_type,
         batch_size=values["batch_size"],
+        beam_size=values["beam_size"],
         threads=values["threads"],
         cpu_fallback=values.get("cpu_fallback", True),
         language=code(values["language"]),
@@ -96,7 +97,6 @@ def _decoding(values: dict[str, Any]) -> DecodeOptions:
     )
     return DecodeOptions(
         **{name: values[name] for name in same},
-        beam_size=values["beam_size"] or 1,
         best_of=values["best_of"] or 1,
         patience=values["patience"] or 1.0,
         length_penalty=1.0 if values["length_penalty"] is None else values["length_penalty"],

@@ -11,6 +11,10 @@ from bili2text.plan import guide
 
 _GPU_BATCH = 8
 _CPU_BATCH = 4  # twice as large gains 2 % on a CPU and doubles the activations
+_GPU_BEAM = 5  # openai-whisper's; each beam more is memory for every window of the batch
+_CPU_BEAM = (
+    8  # costs a CPU no time (the weights are read once for all beams), and helps Chinese: docs/accuracy.md
+)
 _FALLBACK_HINT = "leave out --no-cpu-fallback to run on the CPU"
 
 
@@ -22,6 +26,7 @@ class Wishes:
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1"
     compute_type: str = "auto"
     batch_size: int | None = None
+    beam_size: int | None = None
     threads: int = 0  # on the CPU; 0: every core
     cpu_fallback: bool = True
     language: str | None = None
@@ -48,6 +53,7 @@ class Plan:
     device_name: str
     compute_type: str
     batch_size: int
+    beam_size: int
     threads: int
     reasons: tuple[str, ...]
 
@@ -88,6 +94,7 @@ def choose(wishes: Wishes, machine: Machine, on_disk: tuple[ModelCard, ...]) -> 
         device_name=place.device.name,
         compute_type=compute_type,
         batch_size=wishes.batch_size or _GPU_BATCH,
+        beam_size=wishes.beam_size or _GPU_BEAM,
         threads=wishes.threads or machine.cores,
         reasons=reasons,
     )
@@ -149,6 +156,7 @@ def _on_cpu(
         device_name=f"CPU, {machine.cores} cores",
         compute_type=compute_type,
         batch_size=wishes.batch_size or _CPU_BATCH,
+        beam_size=wishes.beam_size or _CPU_BEAM,
         threads=wishes.threads or machine.cores,
         reasons=reasons,
     )

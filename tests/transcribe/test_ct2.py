@@ -56,14 +56,22 @@ def test_text_does_not_depend_on_the_batch(tiny: Ct2Engine, samples: Path) -> No
     clips = [part for name in names for part in (sound(samples / "en" / f"{name}.wav"), quiet)]
     together = np.concatenate(clips)
     texts = [
-        [segment.text for segment in hear(together, tiny, Listening(batch_size=size)).segments] for size in (1, 3, 8)
+        [segment.text for segment in hear(together, tiny, Listening(batch_size=size)).segments]
+        for size in (1, 3, 8)
     ]
     assert texts[0] == texts[1] == texts[2]
     assert len(texts[0]) >= 4
 
 
 def test_every_language_of_the_clips_that_base_knows_is_detected(base: Ct2Engine, samples: Path) -> None:
-    wanted = {"en": "counting", "es": "conteo", "fr": "comptage", "it": "conteggio", "pt": "contagem", "zh": "jishu"}
+    wanted = {
+        "en": "counting",
+        "es": "conteo",
+        "fr": "comptage",
+        "it": "conteggio",
+        "pt": "contagem",
+        "zh": "jishu",
+    }
     for code, name in wanted.items():
         (found,) = base.languages((sound(samples / code / f"{name}.wav"),))
         assert max(found, key=lambda one: found[one]) == code
@@ -91,7 +99,9 @@ def test_a_window_of_one_sample_is_no_crash(base: Ct2Engine) -> None:
 
 
 def test_a_loop_compresses_better_than_speech() -> None:
-    assert compression_ratio("thank you " * 40) > 2.4 > compression_ratio("The quick brown fox jumps over it.")
+    assert (
+        compression_ratio("thank you " * 40) > 2.4 > compression_ratio("The quick brown fox jumps over it.")
+    )
 
 
 def test_a_precision_the_cpu_lacks_is_one_line(tiny_en_folder: Path) -> None:
@@ -111,8 +121,14 @@ def test_a_folder_that_is_no_model_is_one_line(tmp_path: Path) -> None:
         ("cuBLAS failed with status CUBLAS_STATUS_ALLOC_FAILED", OutOfMemory),
         ("cuBLAS failed with status CUBLAS_STATUS_NOT_SUPPORTED", RuntimeFailure),
         ("Library libcublas.so.12 is not found or cannot be loaded", DependencyError),
-        ("CUDA failed with error CUDA driver version is insufficient for CUDA runtime version", DependencyError),
-        ("parallel_for failed: cudaErrorUnsupportedPtxVersion: the provided PTX was compiled", DependencyError),
+        (
+            "CUDA failed with error CUDA driver version is insufficient for CUDA runtime version",
+            DependencyError,
+        ),
+        (
+            "parallel_for failed: cudaErrorUnsupportedPtxVersion: the provided PTX was compiled",
+            DependencyError,
+        ),
         ("CUDA failed with error no kernel image is available for execution on the device", DependencyError),
         ("This CTranslate2 package was not compiled with CUDA support", DependencyError),
         ("something nobody has seen", RuntimeFailure),
