@@ -364,7 +364,7 @@ speech_options = all_of(
     _speech(
         "--vad-speech-pad-ms",
         type=click.IntRange(0, 2000),
-        default=400,
+        default=200,
         show_default=True,
         metavar="MS",
         help="Sound kept before and after speech.",
