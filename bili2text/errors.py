@@ -9,6 +9,7 @@ Bili2TextError            1  failed
 ├── ModelError            4  a model is missing, incomplete or not what its hash says
 ├── RuntimeFailure        5  something broke while running
 │   ├── OutOfMemory       5  the device has no room for what was planned
+│   ├── DeviceFailure     5  the graphics card failed or refused
 │   └── StorageError      5  the disk is full, or a folder refuses us
 ├── Incomplete            6  finished, but not everything that was asked for is there
 └── Interrupted         130  stopped by the user
@@ -68,6 +69,10 @@ class RuntimeFailure(Bili2TextError):
 
 class OutOfMemory(RuntimeFailure):
     """The device has no room for what was planned."""
+
+
+class DeviceFailure(RuntimeFailure):
+    """The graphics card failed or refused."""
 
 
 class StorageError(RuntimeFailure):

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bili2text.errors import Bili2TextError, DependencyError, ModelError, RuntimeFailure, UsageError
+from bili2text.errors import (
+    Bili2TextError,
+    DependencyError,
+    DeviceFailure,
+    ModelError,
+    OutOfMemory,
+    UsageError,
+)
 from bili2text.gpu.device import Cards
 from bili2text.gpu.libraries import load_cublas
 from bili2text.gpu.nvml import probe
@@ -24,6 +31,10 @@ if TYPE_CHECKING:
     from bili2text.transcribe.ct2 import Ct2Engine
 
 
+# What a card may do that the same work on the CPU would not.
+CARD_FAILURES = (OutOfMemory, DeviceFailure, DependencyError)
+
+
 class Loader:
     """Holds the plan and the one loaded engine of a run. Close it."""
 
@@ -34,6 +45,17 @@ class Loader:
         self._places = Places(cache_dir(environ), request.models.model_dir, environ)
         self._loaded: tuple[Plan, Ct2Engine] | None = None
 
+    def check(self) -> None:
+        """Raise now what is wrong with the wishes, before anything is downloaded for them.
+
+        That is UsageError, DependencyError, or ModelError for a model that would need a forbidden download.
+        """
+        name = self._plan().model
+        model = resolve(name)
+        _check_fits_task(model, self._request)
+        if isinstance(model, LocalFolder) or hub.is_offline(self._hub()):
+            self._model(name)
+
     def engine(self) -> tuple[Plan, Ct2Engine]:
         """Return the plan and its engine, made by the first call.
 
@@ -41,17 +63,17 @@ class Loader:
         DependencyError, UsageError, OutOfMemory or RuntimeFailure.
         """
         if self._loaded is None:
-            machine = _machine(self._request, self._environ)
-            plan = choose(self._request.wishes, machine, self._on_disk())
+            plan = self._plan()
             for reason in plan.reasons:
                 self._progress.note(f"plan: {reason}")
             folder = self._model(plan.model)
             try:
                 self._loaded = plan, self._load(plan, folder)
-            except (RuntimeFailure, DependencyError) as error:
+            except CARD_FAILURES as error:
                 if not may_fall_back(plan, self._request):
                     raise
                 self._loaded = self._on_cpu(plan, folder, error)
+            self._loaded[1].check_language(self._request.wishes.language)
         return self._loaded
 
     def on_cpu(self, error: Bili2TextError) -> tuple[Plan, Ct2Engine]:
@@ -66,6 +88,17 @@ class Loader:
         if self._loaded is not None:
             self._loaded[1].close()
             self._loaded = None
+
+    def _plan(self) -> Plan:
+        """Return the plan for what is free now."""
+        machine = _machine(self._request, self._environ)
+        return choose(self._request.wishes, machine, self._on_disk())
+
+    def _hub(self) -> hub.Options:
+        wanted = self._request.models
+        return hub.Options(
+            hub=wanted.hub or "hf", proxy=wanted.proxy, offline=wanted.offline, environ=self._environ
+        )
 
     def _on_disk(self) -> tuple[ModelCard, ...]:
         """Return the models known by name that need no download; only asked when the choice is ours."""
@@ -83,11 +116,7 @@ class Loader:
             return folder
         if isinstance(model, LocalFolder):
             raise ModelError(f"no such model folder: {name}", hint="check the path, or pass a model's name")
-        wanted = self._request.models
-        options = hub.Options(
-            hub=wanted.hub or "hf", proxy=wanted.proxy, offline=wanted.offline, environ=self._environ
-        )
-        return hub.download(model, options, self._places.cache, self._progress)
+        return hub.download(model, self._hub(), self._places.cache, self._progress)
 
     def _load(self, plan: Plan, folder: ModelFolder) -> Ct2Engine:
         from bili2text.transcribe.ct2 import Ct2Engine, Load
@@ -101,7 +130,8 @@ class Loader:
 
     def _on_cpu(self, plan: Plan, folder: ModelFolder, error: Bili2TextError) -> tuple[Plan, Ct2Engine]:
         self._progress.warn(f"the card failed, going on on the CPU: {error.message}")
-        instead = on_cpu_instead(plan, f"the card failed: {error.message}", cores())
+        why = f"the card failed: {error.message}"
+        instead = on_cpu_instead(plan, self._request.wishes, why, cores())
         return instead, self._load(instead, folder)
 
 

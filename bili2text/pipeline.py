@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -16,9 +17,9 @@ from bili2text.audio.decode import Decoder
 from bili2text.audio.filters import filtered
 from bili2text.audio.speech import SpeechDetector, judged
 from bili2text.audio.waveform import SAMPLE_RATE, Block, Samples
-from bili2text.errors import Bili2TextError, DependencyError, RuntimeFailure, UsageError
+from bili2text.errors import Bili2TextError, SourceError, UsageError
 from bili2text.files import safe_name
-from bili2text.loading import Loader, may_fall_back
+from bili2text.loading import CARD_FAILURES, Loader, may_fall_back
 from bili2text.paths import cache_dir
 from bili2text.progress import Progress, Stage
 from bili2text.request import Failed, Outcome, Request, Result, Skipped
@@ -50,14 +51,18 @@ def run(request: Request, progress: Progress, environ: Mapping[str, str]) -> Ite
     if request.output.folder == _STDOUT and len(formats) != 1:
         raise UsageError("standard output takes one format", hint="name one, as in -f txt -o -")
     with closing(Loader(request, progress, environ)) as loader:
-        job = _Job(request, formats, progress, loader)
+        loader.check()
+        job = _Job(request, formats, progress, loader, set())
         for text in request.sources:
             try:
-                source = locate(text, lambda name: Path(name).exists())
-                for item in open_source(source, request.link, cache_dir(environ), progress):
+                empty = True
+                for item in open_source(locate(text, _exists), request.link, cache_dir(environ), progress):
+                    empty = False
                     yield _outcome(job, item)
+                if empty:
+                    raise SourceError(f"nothing was chosen from {text}", hint="check --playlist-items")
             except Bili2TextError as error:
-                yield Failed(text, error)
+                yield Failed(text, _light(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class _Job:
     formats: tuple[str, ...]
     progress: Progress
     loader: Loader
+    taken: set[str]  # names that recordings of this run have, in lower case: disks may not tell cases apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,8 @@ def _outcome(job: _Job, item: Item) -> Outcome:
         media = item.fetch()
         output = job.request.output
         folder = _folder(job.request, media)
-        paths = targets(folder, _stem(media), job.formats) if folder else ()
+        stem = _free_stem(job, media, folder) if folder else ""
+        paths = targets(folder, stem, job.formats) if folder else ()
         if output.skip and all_there(paths):
             job.progress.note(f"{item.name}: already there, left as it is")
             return Skipped(item.name, paths)
@@ -95,11 +102,12 @@ def _outcome(job: _Job, item: Item) -> Outcome:
         seconds = time.monotonic() - began
         content = _document(job.request, media, listened, seconds)
         if folder:
-            paths = save(content, folder, _stem(media), job.formats, overwrite=output.overwrite)
+            paths = save(content, folder, stem, job.formats, overwrite=output.overwrite)
     except Bili2TextError as error:
-        return Failed(item.name, error)
+        return Failed(item.name, _light(error))
     _remark(job.progress, listened, seconds)
-    return Result(item.name, media, content, paths, listened.plan, listened.duration / max(seconds, 1e-6))
+    speed = listened.duration / max(seconds, 1e-6)
+    return Result(item.name, media, content, paths, listened.plan, speed, listened.damage.seconds)
 
 
 def _listen(job: _Job, media: Media) -> _Listened:
@@ -107,7 +115,7 @@ def _listen(job: _Job, media: Media) -> _Listened:
     plan, engine = job.loader.engine()
     try:
         return _heard(job, media, plan, engine)
-    except (RuntimeFailure, DependencyError) as error:
+    except CARD_FAILURES as error:
         if not may_fall_back(plan, job.request):
             raise
         return _heard(job, media, *job.loader.on_cpu(error))
@@ -119,10 +127,11 @@ def _heard(job: _Job, media: Media, plan: Plan, engine: Engine) -> _Listened:
     with (
         Decoder(media.path, track=request.track) as decoder,
         job.progress.stage("transcribe", decoder.info.duration or media.duration, "s") as stage,
+        # closed first, and whatever happens: the filters' program would wait for its reader for ever
+        closing(filtered(decoder.blocks(), request.filters)) as blocks,
     ):
         mark = _Mark(stage)
-        sounds = mark.counted(filtered(decoder.blocks(), request.filters))
-        cut = chunks(judged(sounds, SpeechDetector()), request.rules)
+        cut = chunks(judged(mark.counted(blocks), SpeechDetector()), request.rules)
         heard = listen(cut, engine, how, mark.reached)
         stage.advance(mark.seconds - mark.at)
         return _Listened(heard, plan, mark.seconds, decoder.damage)
@@ -167,16 +176,45 @@ def _folder(request: Request, media: Media) -> Path | None:
 def _stem(media: Media) -> str:
     """Return the name the files have before the dot: a file's own, or the title with the site's id.
 
-    The id keeps two recordings of one title apart, and is never what a long title pushes out.
+    The id keeps two recordings of one title apart, and is never what a long title pushes out. Where the
+    site is none that yt-dlp knows, the id is only a file's name: a mark of the link stands in for it.
     """
     if media.site == "file":
         return media.path.stem
     if media.site == "stdin":
         return "stdin"
-    if not media.id or media.id == media.title:
-        return media.title
-    tail = f" [{safe_name(media.id, limit=40)}]"
-    return safe_name(media.title, limit=120) + tail
+    known = media.id and media.site.lower() not in ("generic", "html5")
+    tail = safe_name(media.id or "", limit=40) if known else _digest(media.url or media.title)
+    return f"{safe_name(media.title)} [{tail}]"
+
+
+def _free_stem(job: _Job, media: Media, folder: Path) -> str:
+    """Return a stem that no other recording of this run has: talk.mp3 and talk.wav, or two in two folders."""
+    stem = _stem(media)
+    longer = media.path.name if media.site == "file" else stem
+    for candidate in (stem, longer, f"{stem} [{_digest(str(media.path))}]"):
+        (path,) = targets(folder, candidate, ("txt",))
+        key = str(path).casefold()
+        if key not in job.taken:
+            job.taken.add(key)
+            return candidate
+    raise SourceError(f"the same recording again: {media.title}", hint="name it once")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long for a name, or a NUL in it: no file of ours
+        return False
+
+
+def _light(error: Bili2TextError) -> Bili2TextError:
+    """Return the error without its traceback, which would keep every frame, and its sound, alive."""
+    return error.with_traceback(None)
 
 
 def _document(request: Request, media: Media, listened: _Listened, seconds: float) -> Document:

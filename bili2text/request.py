@@ -60,6 +60,7 @@ class Result:
     paths: tuple[Path, ...]  # empty when the result goes to standard output
     plan: Plan
     speed: float  # seconds of audio per second of work
+    lost: float  # seconds of sound that the file should have had
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bili2text.errors import UsageError
+from bili2text.files import write_whole
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,8 +25,8 @@ PLACES = ("BILI2TEXT_CACHE_DIR", "BILI2TEXT_CONFIG")
 class Setting:
     """A value and where it came from."""
 
-    value: Any
-    origin: str  # "settings.toml", or the name of the environment variable
+    value: str  # as on the command line
+    origin: str  # the path of the file, or the name of the environment variable
 
 
 def read(path: Path, environ: Mapping[str, str], known: frozenset[str]) -> dict[str, Setting]:
@@ -43,61 +43,58 @@ def read(path: Path, environ: Mapping[str, str], known: frozenset[str]) -> dict[
     return found
 
 
-def write(path: Path, values: Mapping[str, str | int | float | bool]) -> None:
-    """Put `values` into the file, keeping every other line and comment as it is.
+def write(path: Path, name: str, value: str | float | bool) -> None:
+    """Put one setting into the file, keeping every other line and every remark as it is.
 
-    Raises StorageError when the folder cannot take it.
+    Raises UsageError when the file is no TOML, StorageError when it cannot be written.
     """
-    from bili2text.files import write_whole
+    import tomlkit
 
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    for name, value in values.items():
-        line = f"{name} = {_toml(value)}"
-        at = next((i for i, old in enumerate(lines) if _name(old) == name), None)
-        if at is None:
-            lines.append(line)
-        else:
-            lines[at] = line
-    write_whole(path, "\n".join(lines) + "\n", overwrite=True)
+    path = path.resolve()  # the file that a link in a folder of dotfiles leads to, not the link
+    table = tomlkit.parse(_text(path))
+    spelled = next((key for key in table if key.replace("_", "-") == name), name)
+    table[spelled] = value
+    write_whole(path, tomlkit.dumps(table), overwrite=True)
 
 
-def _file(path: Path, known: frozenset[str]) -> dict[str, Any]:
+def _file(path: Path, known: frozenset[str]) -> dict[str, str]:
+    """Return what the file says, each value as it would be written on the command line."""
+    table = tomllib.loads(_text(path))
+    found = {}
+    for key, value in table.items():
+        name = key.replace("_", "-")
+        if name not in known:
+            raise UsageError(
+                f"unknown setting {key!r} in {path}", hint="`bili2text config show` lists those there are"
+            )
+        found[name] = _plain(key, value, path)
+    return found
+
+
+def _text(path: Path) -> str:
+    """Return the file's text, valid TOML; "" when there is none."""
     try:
         text = path.read_text(encoding="utf-8")
+        tomllib.loads(text)
     except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the settings: {path}", hint="check the file, or remove it") from error
-    try:
-        table = tomllib.loads(text)
+        return ""
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             f"the settings are not valid TOML: {path}: {error}", hint="mend that line"
         ) from error
-    found = {key.replace("_", "-"): value for key, value in table.items()}
-    strange = sorted(set(found) - known)
-    if strange:
-        raise UsageError(
-            f"unknown setting {strange[0]!r} in {path}", hint="`bili2text config show` lists those there are"
-        )
-    nested = sorted(name for name, value in found.items() if isinstance(value, dict))
-    if nested:
-        raise UsageError(f"the setting {nested[0]!r} in {path} must be a plain value, not a table")
-    return found
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the settings: {path}", hint="check the file, or remove it") from error
+    return text
 
 
-def _name(line: str) -> str:
-    key, sign, _ = line.partition("=")
-    return key.strip().replace("_", "-") if sign and not line.lstrip().startswith("#") else ""
-
-
-def _toml(value: str | float | bool) -> str:
+def _plain(key: str, value: object, path: Path) -> str:
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
+        return str(value).lower()
+    if isinstance(value, (str, int, float)):
         return str(value)
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    if isinstance(value, list) and all(isinstance(one, (str, int, float)) for one in value):
+        return ",".join(str(one) for one in value)
+    raise UsageError(f"the setting {key!r} in {path} is no plain value", hint=f"write {key} = ...")
 
 
 def environment() -> Mapping[str, str]:

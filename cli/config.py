@@ -59,7 +59,7 @@ def set_(name: str, value: str) -> None:
     checked = option.type.convert(value, option, None)
     plain = checked if isinstance(checked, (bool, int, float)) else value
     path = settings_file(settings.environment())
-    settings.write(path, {wanted: plain})
+    settings.write(path, wanted, plain)
     click.echo(f"{wanted} = {plain}  ({path})")
 
 

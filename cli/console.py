@@ -48,6 +48,7 @@ class _Work:
         self.unit = unit
         self.done = 0.0
         self.began = time.monotonic()
+        self.failed = False
 
     def advance(self, amount: float) -> None:
         self.done += amount
@@ -69,6 +70,7 @@ class _Work:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.failed = kind is not None
         self.finished()
 
 
@@ -91,7 +93,7 @@ class _Lines:
 
 
 class _Json:
-    """One JSON object a line: {"event": "progress" | "note" | "warning" | "done", ...}."""
+    """One JSON object a line: {"event": "progress" | "done" | "failed" | "note" | "warning", ...}."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -122,7 +124,8 @@ class _JsonWork(_Work):
             self._out.line({"event": "progress", **self._state(now)})
 
     def finished(self) -> None:
-        self._out.line({"event": "done", **self._state(time.monotonic())})
+        event = "failed" if self.failed else "done"
+        self._out.line({"event": event, **self._state(time.monotonic())})
 
     def _state(self, now: float) -> dict[str, Any]:
         elapsed = max(now - self.began, 1e-6)

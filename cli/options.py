@@ -47,6 +47,13 @@ source_options = all_of(
     _source("--cookies-from-browser", metavar="BROWSER[:PROFILE]", help="Take the cookies of this browser."),
     _source("--proxy", metavar="URL", help='Use this proxy; "" connects directly.'),
     _source(
+        "-a",
+        "--batch-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="A file of sources, one a line.",
+    ),
+    _source(
         "-r", "--limit-rate", metavar="RATE", help="Download at most this many bytes a second, e.g. 500K."
     ),
     _source("-I", "--playlist-items", metavar="ITEMS", help="Which items of a list: 1:5, 3, -1, 1,4:6."),
@@ -97,7 +104,7 @@ model_options = all_of(
     ),
     _model("--fp16/--no-fp16", default=None, help="Short for --compute-type float16 / float32."),
     _model(
-        "--threads", type=click.IntRange(min=0), default=0, metavar="N", help="CPU threads; 0 is every core."
+        "--threads", type=Maybe(click.IntRange(min=0)), metavar="N", help="CPU threads. Default: every core."
     ),
     _model(
         "--batch-size",
@@ -164,9 +171,9 @@ decode_options = all_of(
     ),
     _decode(
         "--beam-size",
-        type=Maybe(_count),
+        type=Maybe(_count, none=1),
         metavar="N",
-        help="Width of the beam search. Default: 5 on a card, 8 on a CPU; 1 is greedy.",
+        help="Width of the beam search; 1 or None is greedy. Default: 5 on a card, 8 on a CPU.",
     ),
     _decode(
         "--best-of",
@@ -210,7 +217,7 @@ decode_options = all_of(
     ),
     _decode(
         "--temperature",
-        type=_share,
+        type=Maybe(_share, none=0.0),
         default=0.0,
         show_default=True,
         metavar="T",

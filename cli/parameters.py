@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -47,19 +48,22 @@ class Command(click.Command):
                 formatter.write_dl(records)
 
     def _flags(self) -> dict[str, str]:
-        """Return, for each spelling of a yes-or-no option, the spelling of its "no"."""
+        """Return, for each spelling of a yes-or-no option, that of its opposite; "" where it has none."""
         flags = {}
         for parameter in self.params:
-            if isinstance(parameter, click.Option) and parameter.is_flag and parameter.secondary_opts:
-                flags.update(dict.fromkeys(parameter.opts, parameter.secondary_opts[0]))
+            if isinstance(parameter, click.Option) and parameter.is_flag:
+                yes, no = parameter.opts, parameter.secondary_opts
+                flags.update(dict.fromkeys(yes, no[0] if no else ""))
+                flags.update(dict.fromkeys(no, yes[0]))
         return flags
 
 
 class Maybe(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic since click 8.5
-    """A type whose value may also be the word None."""
+    """A type whose value may also be a word: "auto" leaves it to the program, "None" is what `none` says."""
 
-    def __init__(self, inner: Any) -> None:  # noqa: ANN401 - a click.ParamType, generic since click 8.5
+    def __init__(self, inner: Any, none: Any = None) -> None:  # noqa: ANN401 - a click.ParamType, any value
         self.inner = inner
+        self.none = none
         self.name = inner.name
 
     def convert(
@@ -68,10 +72,16 @@ class Maybe(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> Any:  # noqa: ANN401 - click's
-        """Return None for the word None, else what the inner type makes of the value."""
-        if isinstance(value, str) and value.strip().lower() == "none":
+        """Return None for "auto", `none` for "None", else what the inner type makes of the value."""
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if word == "none":
+            return self.none
+        if word == "auto":
             return None
-        return self.inner.convert(value, param, ctx)
+        found = self.inner.convert(value, param, ctx)
+        if isinstance(found, float) and not math.isfinite(found):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return found
 
 
 def section(name: str) -> Callable[..., Callable[[F], F]]:
@@ -110,7 +120,9 @@ def _plain_flags(args: list[str], flags: dict[str, str]) -> list[str]:
         following = args[index + 1].lower() if index + 1 < len(args) else ""
         said = value.lower() if sign else following if following in ("true", "false") else ""
         if said in _YES | _NO:
-            plain.append(name if said in _YES else flags[name])
+            meant = name if said in _YES else flags[name]
+            if meant:
+                plain.append(meant)
             if not sign:
                 next(rest, None)
         else:

@@ -52,6 +52,8 @@ def _wishes(values: dict[str, Any]) -> Wishes:
     device = values.get("device", "cpu").lower()
     if values.get("device_index") is not None and device in ("auto", "cuda"):
         device = f"cuda:{values['device_index']}"
+    elif values.get("device_index") is not None and device == "cpu":
+        raise UsageError("--device-index is of a card", hint="leave out --device cpu")
     if device not in ("auto", "cpu", "cuda") and not device.removeprefix("cuda:").isdigit():
         raise UsageError(f"no such device: {values['device']!r}", hint="use auto, cpu, cuda or cuda:0")
     compute_type = values["compute_type"]
@@ -63,7 +65,7 @@ def _wishes(values: dict[str, Any]) -> Wishes:
         compute_type=compute_type,
         batch_size=values["batch_size"],
         beam_size=values["beam_size"],
-        threads=values["threads"],
+        threads=values["threads"] or 0,
         cpu_fallback=values.get("cpu_fallback", True),
         language=code(values["language"]),
         task=values["task"],
@@ -117,6 +119,8 @@ def _temperatures(first: float, step: float | None) -> tuple[float, ...]:
 
 def _token_ids(text: str) -> tuple[int, ...]:
 
+    if text.strip().lower() == "none":
+        return ()
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bili2text.errors import UsageError
 from cli.parameters import SectionedOption
 
 if TYPE_CHECKING:
@@ -14,18 +15,16 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 # What belongs to one run and has no place in settings.
-_NEVER = {"urls", "as_json", "overwrite", "refresh"}
+_NEVER = {"urls", "as_json", "overwrite", "refresh", "batch_file"}
 
 
 def with_settings(function: F) -> F:
-    """Give a command the user's settings as defaults; its own name for it is an eager, hidden option."""
+    """Give a command the user's settings as defaults, by an option that nobody needs to write."""
 
     def load(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
-        found = settings_of(ctx.command)
-        ctx.default_map = {
-            **{name: setting.value for name, setting in found.items()},
-            **(ctx.default_map or {}),
-        }
+        if value:
+            found = settings_of(ctx.command, ctx)
+            ctx.default_map = {name: setting.value for name, setting in found.items()}
         return value
 
     return click.option(
@@ -38,15 +37,36 @@ def with_settings(function: F) -> F:
     )(function)
 
 
-def settings_of(command: click.Command) -> dict[str, Setting]:
-    """Return the user's settings for a command, by the option's parameter name."""
+def settings_of(command: click.Command, ctx: click.Context | None = None) -> dict[str, Setting]:
+    """Return the user's settings for a command, by the option's parameter name, each checked.
+
+    A setting of another command that transcribes is none of this one's business, and no mistake.
+    Raises UsageError that names where a wrong value stands.
+    """
     from bili2text import settings
     from bili2text.paths import settings_file
+    from cli.gpu_transcribe import command as widest
 
     environ = settings.environment()
-    names = names_of(command)
-    found = settings.read(settings_file(environ), environ, frozenset(names))
-    return {names[name]: setting for name, setting in found.items()}
+    known = frozenset(names_of(widest)) | frozenset(names_of(command))
+    found = settings.read(settings_file(environ), environ, known)
+    own = names_of(command)
+    options = {str(option.name): option for option in command.params}
+    for name, setting in found.items():
+        if name in own:
+            _check(options[own[name]], setting, ctx)
+    return {own[name]: setting for name, setting in found.items() if name in own}
+
+
+def _check(option: click.Parameter, setting: Setting, ctx: click.Context | None) -> None:
+    try:
+        option.type.convert(setting.value, option, ctx)
+    except click.BadParameter as error:
+        name = str(option.name).replace("_", "-")
+        raise UsageError(
+            f"the setting {name} = {setting.value!r} of {setting.origin}: {error.message}",
+            hint="`bili2text config show` tells what is set where",
+        ) from error
 
 
 def names_of(command: click.Command) -> dict[str, str]:

@@ -6,71 +6,129 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bili2text.errors import Bili2TextError, Incomplete, UsageError
+from bili2text.errors import Incomplete, StorageError, UsageError
+from bili2text.files import clean_text
 from cli.console import console
 
 if TYPE_CHECKING:
-    from bili2text.request import Outcome
+    from pathlib import Path
+
+    from bili2text.request import Failed, Outcome
+
+
+_LOST = 1.0  # seconds of a recording that may be missing before the result is called incomplete
 
 
 def transcribe(values: dict[str, Any]) -> None:
     """Transcribe every source and print the files written, one a line.
 
-    Raises the error of the only source, the first error when all fail, or Incomplete when some do.
+    Raises the error of the only source, the first error when all fail, or Incomplete when some do, or
+    when a recording was damaged.
     """
-    sources = tuple(values["sources"]) + tuple(values["urls"])
+    sources = (*values["sources"], *values["urls"], *_listed(values["batch_file"]))
     if not sources:
         raise UsageError(
             "no source was given",
             hint="name a link, a BV id or a file, as in: gpu-transcribe --url BV1xx411c7mD",
         )
+    _check_standard_output(values, sources)
     from bili2text import pipeline
+    from bili2text.request import Failed
     from bili2text.settings import environment
     from cli.request import request
 
     progress = console(values["progress"], quiet=values["quiet"])
-    errors: list[Bili2TextError] = []
+    failed: list[Failed] = []
+    lost = 0.0
     count = 0
     for outcome in pipeline.run(request(values, sources), progress, environment()):
         count += 1
-        errors += _report(outcome, values, alone=len(sources) == 1 and count == 1)
-    if len(errors) == 1 and count == 1:
-        raise errors[0]
-    if errors:
-        said = f"{len(errors)} of {count} could not be transcribed"
-        if len(errors) == count:
-            failed = type(errors[0])(said, hint="the lines above say why")
-            raise failed
+        if count == 2 and failed:
+            _complain(failed[0])
+        lost += _report(outcome, values)
+        if isinstance(outcome, Failed):
+            failed.append(outcome)
+            if count > 1:
+                _complain(outcome)
+    _end(failed, count, lost)
+
+
+def _end(failed: list[Failed], count: int, lost: float) -> None:
+    if len(failed) == 1 and count == 1:
+        raise failed[0].error
+    if failed:
+        said = f"{len(failed)} of {count} could not be transcribed"
+        if len(failed) == count:
+            raise type(failed[0].error)(said, hint="the lines above say why")
+        raise Incomplete(said, hint="the lines above say why; the same command with --skip tries those again")
+    if lost >= _LOST:
         raise Incomplete(
-            said, hint="the lines above say why; run the same command with --skip for those alone"
+            f"{lost:.1f} s of the sound are missing or damaged",
+            hint="what is left is written; try another copy",
         )
 
 
-def _report(outcome: Outcome, values: dict[str, Any], *, alone: bool) -> list[Bili2TextError]:
-    """Print what came of one source; return its error, if it failed."""
+def _listed(path: Path | None) -> tuple[str, ...]:
+    """Return the sources in a batch file: one a line, `#` and `;` begin remarks, as in yt-dlp."""
+    if path is None:
+        return ()
+    lines = path.read_text(encoding="utf-8", errors="replace").lstrip("\ufeff").splitlines()
+    return tuple(line.strip() for line in lines if line.strip() and line.strip()[0] not in "#;")
+
+
+def _check_standard_output(values: dict[str, Any], sources: tuple[str, ...]) -> None:
+    if values["output_dir"] != "-":
+        return
+    if values["as_json"]:
+        raise UsageError("--json and -o - both want standard output", hint="use -f json -o -")
+    if (len(sources) > 1 or values["playlist_items"]) and values["output_format"].strip() != "txt":
+        raise UsageError("several results in one stream can only be text", hint="use -f txt, or a folder")
+
+
+def _complain(failed: Failed) -> None:
+    hint = f" ({failed.error.hint})" if failed.error.hint else ""
+    text = clean_text(f"error: {failed.name}: {failed.error.message}{hint}")
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - glue
+
+
+def _report(outcome: Outcome, values: dict[str, Any]) -> float:
+    """Print what came of one source; return the seconds of sound that are missing from it."""
     from bili2text.request import Failed, Result
     from bili2text.subtitles.save import formats_of
     from bili2text.subtitles.writers import WRITERS
 
     if isinstance(outcome, Failed):
-        if not alone:
-            hint = f" ({outcome.error.hint})" if outcome.error.hint else ""
-            print(f"error: {outcome.name}: {outcome.error.message}{hint}", file=sys.stderr)  # noqa: T201 - glue
         if values["as_json"]:
-            _line(
-                {"name": outcome.name, "error": outcome.error.message, "exit_code": outcome.error.exit_code}
+            error = outcome.error
+            _write(
+                json.dumps({"name": outcome.name, "error": error.message, "exit_code": error.exit_code})
+                + "\n"
             )
-        return [outcome.error]
+        return 0.0
     if values["as_json"]:
-        _line(_summary(outcome))
+        _write(json.dumps(_summary(outcome), ensure_ascii=False) + "\n")
     elif isinstance(outcome, Result) and not outcome.paths:
         (name,) = formats_of(values["output_format"])
-        sys.stdout.write(WRITERS[name](outcome.document))
-        sys.stdout.flush()
+        _write(WRITERS[name](outcome.document))
     else:
-        for path in outcome.paths:
-            print(path, flush=True)  # noqa: T201 - the result
-    return []
+        _write("".join(f"{path}\n" for path in outcome.paths))
+    return outcome.lost if isinstance(outcome, Result) else 0.0
+
+
+def _write(text: str) -> None:
+    """Write a result to standard output: as a terminal wants it, else as UTF-8, whatever the locale is."""
+    try:
+        if sys.stdout.isatty():
+            sys.stdout.write(text)
+        else:
+            sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the result: {error.strerror or error}", hint="check where standard output goes"
+        ) from error
 
 
 def _summary(outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - Result or Skipped, imported late
@@ -91,7 +149,3 @@ def _summary(outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - Result or Skippe
         "compute_type": outcome.plan.compute_type,
         "speed": round(outcome.speed, 2),
     }
-
-
-def _line(value: dict[str, Any]) -> None:
-    print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201 - the result

@@ -56,7 +56,9 @@ def words(result: Result) -> list[Word]:
     return [word for segment in result.document.transcript.segments for word in segment.words]
 
 
-def test_words_after_the_damage_are_in_time(whole: Path, base_folder: Path, environ: Mapping[str, str]) -> None:
+def test_words_after_the_damage_are_in_time(
+    whole: Path, base_folder: Path, environ: Mapping[str, str]
+) -> None:
     data = bytearray(whole.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 4000] = np.random.default_rng(1).integers(0, 256, 4000, dtype=np.uint8).tobytes()

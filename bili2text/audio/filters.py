@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain as chained
 from itertools import islice
@@ -36,7 +36,7 @@ _READ = SAMPLE_RATE * 4  # bytes: one second
 _LAST_WORDS = 2000  # bytes of what ffmpeg said before it failed
 
 
-def filtered(blocks: Iterable[Block], chain: tuple[str, ...]) -> Iterator[Block]:
+def filtered(blocks: Iterable[Block], chain: tuple[str, ...]) -> Generator[Block, None, None]:
     """Yield `blocks` after the filters named in `chain` (see FILTERS), exactly as long as before.
 
     In time to 25 ms: that much later comes what afftdn gives back (ffmpeg 5.1, measured).

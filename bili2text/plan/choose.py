@@ -15,6 +15,7 @@ _GPU_BEAM = 5  # openai-whisper's; each beam more is memory for every window of 
 _CPU_BEAM = (
     8  # costs a CPU no time (the weights are read once for all beams), and helps Chinese: docs/accuracy.md
 )
+_ONLY_ON_CARDS = ("float16", "bfloat16", "int8_float16", "int8_bfloat16")
 _FALLBACK_HINT = "leave out --no-cpu-fallback to run on the CPU"
 
 
@@ -100,16 +101,16 @@ def choose(wishes: Wishes, machine: Machine, on_disk: tuple[ModelCard, ...]) -> 
     )
 
 
-def on_cpu_instead(plan: Plan, why: str, cores: int) -> Plan:
-    """Return the same work for the CPU, after the card failed."""
+def on_cpu_instead(plan: Plan, wishes: Wishes, why: str, cores: int) -> Plan:
+    """Return the same work for the CPU, after the card failed: what `audio` would do with this model."""
     return replace(
         plan,
         device="cpu",
         device_index=0,
         device_name=f"CPU, {cores} cores",
         compute_type="int8",
-        batch_size=min(plan.batch_size, _CPU_BATCH),
-        threads=cores,
+        batch_size=wishes.batch_size or _CPU_BATCH,
+        beam_size=wishes.beam_size or _CPU_BEAM,
         reasons=(*plan.reasons, why),
     )
 
@@ -119,14 +120,11 @@ def _place(wishes: Wishes, machine: Machine) -> _Place:
         return _Place(None, ())
     cards = machine.cards.devices
     problem = machine.cards.reason if not cards else machine.cublas
-    if wishes.device.startswith("cuda:"):
-        index = int(wishes.device.removeprefix("cuda:"))
-        if cards and index >= len(cards):
-            raise UsageError(
-                f"there is no card {index}: CUDA sees {len(cards)}",
-                hint=f"use cuda:0 to cuda:{len(cards) - 1}",
-            )
-        cards = tuple(card for card in cards if card.index == index)
+    if wishes.device.startswith("cuda:") and cards:
+        known = ", ".join(f"cuda:{card.index}" for card in cards)
+        cards = tuple(card for card in cards if f"cuda:{card.index}" == wishes.device)
+        if not cards:
+            raise UsageError(f"there is no card {wishes.device}", hint=f"there is {known}")
     if not problem:
         best = max(cards, key=lambda card: (card.free_mib, -card.index))
         return _Place(best, (f"{best.name}: {best.free_gib:.1f} of {best.total_mib / 1024:.1f} GiB free",))
@@ -140,7 +138,7 @@ def _on_cpu(
 ) -> Plan:
     asked = _wanted_type(wishes)
     compute_type = asked or "int8"
-    if asked and "16" in asked and wishes.device != "cpu":
+    if asked in _ONLY_ON_CARDS and wishes.device != "cpu":
         compute_type = "int8"
         reasons = (*reasons, f"a CPU does not compute in {asked}: int8 instead")
     name = wishes.model

@@ -18,7 +18,10 @@ def free_ram_gib() -> float:
         # "max" is no number: no limit
         limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
         used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
-        free = min(free, max(0, limit - used))
+        # files that were read count as used, and are given back the moment somebody needs the room
+        stat = Path("/sys/fs/cgroup/memory.stat").read_text(encoding="ascii").split()
+        cached = int(stat[stat.index("inactive_file") + 1])
+        free = min(free, max(0, limit - used + cached))
     return free / _GIB
 
 

@@ -22,6 +22,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
 from bili2text.audio.waveform import SAMPLE_RATE
+from bili2text.errors import UsageError
 from bili2text.segments import Segment, Word
 from bili2text.transcribe.ct2_errors import translated
 from bili2text.transcribe.engine import WINDOW_SECONDS, Decoded, DecodeOptions, Window
@@ -63,8 +64,29 @@ class Ct2Engine:
                 local_files_only=True,
             )
         self.multilingual = bool(self._whisper.model.is_multilingual)
+        self._check(options)
         self.compute_type = str(self._whisper.model.compute_type)
         self._tokenizers: dict[str, Tokenizer] = {}
+
+    def _check(self, options: DecodeOptions) -> None:
+        """Refuse to translate with a model that has no word for it."""
+        if options.task == "translate" and not self.multilingual:
+            raise UsageError(
+                "this model knows English alone: it cannot translate", hint="use --model medium or large-v3"
+            )
+
+    def check_language(self, language: str | None) -> None:
+        """Raise UsageError for a language the model has no token for: it would answer, and wrongly."""
+        if language is None or (language == "en" and not self.multilingual):
+            return
+        if not self.multilingual:
+            raise UsageError(
+                f"this model knows English alone, not {language!r}", hint="use a multilingual --model"
+            )
+        if self._whisper.hf_tokenizer.token_to_id(f"<|{language}|>") is None:
+            raise UsageError(
+                f"this model does not know the language {language!r}", hint="use --model large-v3"
+            )
 
     def languages(self, sounds: tuple[NDArray[np.float32], ...]) -> tuple[dict[str, float], ...]:
         """Return, for each window of sound, the probability of each language."""
@@ -73,15 +95,30 @@ class Ct2Engine:
         return tuple({token[2:-2]: float(probability) for token, probability in one} for one in found)
 
     def decode(self, windows: tuple[Window, ...]) -> tuple[Decoded, ...]:
-        """Return what each window said, in order; all have the same language and the same prompt length."""
+        """Return what each window said, in order; all have the same language."""
+        prompts = [self._prompt(window) for window in windows]
+        starts = [prompt.index(self._tokenizer(windows[0].language).sot) for prompt in prompts]
+        if len(set(starts)) == 1:
+            return self._decode_together(windows, prompts)
+        # CTranslate2 wants the text to begin at the same place in every prompt of a batch
+        found: dict[int, Decoded] = {}
+        for start in sorted(set(starts)):
+            same = [index for index, one in enumerate(starts) if one == start]
+            together = tuple(windows[index] for index in same)
+            decoded = self._decode_together(together, [prompts[index] for index in same])
+            found.update(zip(same, decoded, strict=True))
+        return tuple(found[index] for index in range(len(windows)))
+
+    def _decode_together(self, windows: tuple[Window, ...], prompts: list[list[int]]) -> tuple[Decoded, ...]:
         with translated(self._place):
             encoded = self._encode([window.samples for window in windows])
-            prompts = [self._prompt(window) for window in windows]
             language = windows[0].language
             hypotheses = self._generate(encoded, prompts, self._options.temperatures[0], language)
             decoded = self._finish(windows, encoded, hypotheses)
             return tuple(
-                self._again(window, prompt, hypothesis) if self._fails(hypothesis) else result
+                self._again(window, prompt, hypothesis)
+                if self._fails(hypothesis) and len(self._options.temperatures) > 1
+                else result
                 for window, prompt, hypothesis, result in zip(
                     windows, prompts, hypotheses, decoded, strict=True
                 )
@@ -109,17 +146,30 @@ class Ct2Engine:
         return self._tokenizers[language]
 
     def _prompt(self, window: Window) -> list[int]:
+        """Return the tokens a window is told: what was said before, its language and task, how it begins.
+
+        The model has room for 448 tokens. As in openai-whisper at most 223 of them come before the text:
+        hotwords and prompt first, the end of the text before in what they leave.
+        """
         options = self._options
         tokenizer = self._tokenizer(window.language)
-        told = list(window.previous)
+        told: list[int] = []
+        if options.hotwords:
+            told += tokenizer.encode(" " + options.hotwords.strip())
         if options.initial_prompt and (window.first or options.carry_initial_prompt):
-            told = [*tokenizer.encode(" " + options.initial_prompt.strip()), *told]
-        prompt: list[int] = self._whisper.get_prompt(
-            tokenizer,
-            told,
-            prefix=options.prefix if window.first else None,
-            hotwords=options.hotwords,
-        )
+            told += tokenizer.encode(" " + options.initial_prompt.strip())
+        room = self._whisper.max_length // 2 - 1
+        told = told[:room]
+        left = room - len(told)
+        if left:
+            told += window.previous[-left:]
+        prompt = [tokenizer.sot_prev, *told] if told else []
+        prompt += tokenizer.sot_sequence
+        if options.prefix and window.first:
+            prompt += [
+                tokenizer.timestamp_begin,
+                *tokenizer.encode(" " + options.prefix.strip())[: room // 2],
+            ]
         return prompt
 
     def _generate(

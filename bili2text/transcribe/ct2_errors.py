@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bili2text.errors import Bili2TextError, DependencyError, ModelError, OutOfMemory, RuntimeFailure
+from bili2text.errors import (
+    Bili2TextError,
+    DependencyError,
+    DeviceFailure,
+    ModelError,
+    OutOfMemory,
+    RuntimeFailure,
+)
 
 # (a part of the message, lower case) -> (class, what happened, what to do). The first match counts.
 # Wordings: CTranslate2 src/cuda/utils.h and issues #311, #1978, #1937, #2064; the notes in docs/gpu.md.
@@ -30,10 +37,10 @@ _MEANINGS: tuple[tuple[str, type[Bili2TextError], str, str], ...] = (
      "run with --device cpu, and check CUDA_VISIBLE_DEVICES"),
     ("compute type", DependencyError, "this device cannot compute in the precision asked for",
      "leave --compute-type at auto"),
-    ("not_supported", RuntimeFailure, "this card refuses the precision asked for",
+    ("not_supported", DeviceFailure, "this card refuses the precision asked for",
      "use --compute-type float16"),
-    ("invalid device ordinal", RuntimeFailure, "there is no such graphics card",
-     "run `bili2text plan` to see the cards, and choose one with --device cuda:N"),
+    ("invalid device ordinal", DeviceFailure, "there is no such graphics card",
+     "nvidia-smi shows the cards; choose one with --device cuda:N"),
     ("unable to open file", ModelError, "the model's folder is incomplete",
      "bili2text models verify shows what is wrong"),
     ("model.bin", ModelError, "the model's folder is incomplete or damaged",
@@ -58,7 +65,11 @@ def meaning(message: str, place: str) -> Bili2TextError:
     for part, kind, what, remedy in _MEANINGS:
         if part in lowered:
             return kind(f"{what.format(place=place)} ({_short(message)})", hint=remedy)
-    return RuntimeFailure(f"the speech engine failed: {_short(message)}", hint="try --device cpu")
+    if any(part in lowered for part in ("cuda", "cublas", "cudnn", "gpu")):
+        return DeviceFailure(f"the graphics card failed: {_short(message)}", hint="try --device cpu")
+    return RuntimeFailure(
+        f"the speech engine failed: {_short(message)}", hint="try another --model, or --no-batched"
+    )
 
 
 def _short(message: str) -> str:

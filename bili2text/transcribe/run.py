@@ -14,6 +14,8 @@ from bili2text.transcribe.engine import Decoded, DecodeOptions, Engine, Window
 from bili2text.transcribe.language import Detected, LanguageRules, vote
 from bili2text.transcribe.seek import Look, heard, plausible
 
+_CONTEXT = 223  # tokens of the text before that a prompt has room for
+
 
 @dataclass(frozen=True, slots=True)
 class Listening:
@@ -125,7 +127,7 @@ class _Listener:
         self._said.setdefault(look.chunk.index, []).extend(segments)
         self._looks += 1
         reset = decoded.temperature > options.prompt_reset_on_temperature
-        self._previous = () if reset else (*self._previous, *decoded.tokens)
+        self._previous = () if reset else (*self._previous, *decoded.tokens)[-_CONTEXT:]
         if more is None:
             self._speech += sum(span.end - span.start for span in look.chunk.speech)
             self._advance(look.chunk)

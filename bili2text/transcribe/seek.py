@@ -39,7 +39,8 @@ def heard(look: Look, decoded: Decoded) -> tuple[tuple[Segment, ...], Look | Non
         if resume is None:
             return segments, None
     offset = max(resume - look.chunk.start, look.offset + STEP)
-    if look.chunk.end - look.chunk.start - offset < STEP or not segments:
+    nothing = not segments and decoded.resume is None
+    if look.chunk.end - look.chunk.start - offset < STEP or nothing:
         return segments, None
     return segments, replace(look, offset=offset)
 

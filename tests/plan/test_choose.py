@@ -83,7 +83,7 @@ def test_the_card_with_the_most_free_memory_is_taken_unless_one_is_named() -> No
     two = machine(card(2, index=0), card(7, index=1))
     assert choose(Wishes(), two, ALL).device_index == 1
     assert choose(Wishes(device="cuda:0"), two, ALL).device_index == 0
-    with pytest.raises(UsageError, match="no card 5"):
+    with pytest.raises(UsageError, match="no card cuda:5"):
         choose(Wishes(device="cuda:5"), two, ALL)
 
 
@@ -109,8 +109,17 @@ def test_what_is_asked_for_is_taken() -> None:
 
 
 def test_a_failed_card_gives_the_same_work_to_the_cpu() -> None:
-    plan = on_cpu_instead(choose(Wishes("small"), machine(card(7)), ()), "the card failed", 4)
-    assert (plan.model, plan.device, plan.compute_type, plan.threads) == ("small", "cpu", "int8", 4)
+    wishes = Wishes("small", threads=2)
+    plan = on_cpu_instead(choose(wishes, machine(card(7)), ()), wishes, "the card failed", 8)
+    assert (plan.model, plan.device, plan.compute_type, plan.threads) == ("small", "cpu", "int8", 2)
+    assert (plan.batch_size, plan.beam_size) == (4, 8)
+
+
+def test_a_card_that_does_not_answer_does_not_shift_the_others() -> None:
+    only_second = machine(card(7, index=1))
+    assert choose(Wishes(device="cuda:1"), only_second, ALL).device_index == 1
+    with pytest.raises(UsageError, match="cuda:0"):
+        choose(Wishes(device="cuda:0"), only_second, ALL)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,14 @@ from bili2text.audio.chunks import CutRules, chunks
 from bili2text.audio.decode import Decoder
 from bili2text.audio.speech import SpeechDetector, judged
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
-from bili2text.errors import DependencyError, ModelError, OutOfMemory, RuntimeFailure
+from bili2text.errors import (
+    DependencyError,
+    DeviceFailure,
+    ModelError,
+    OutOfMemory,
+    RuntimeFailure,
+    UsageError,
+)
 from bili2text.transcribe.ct2 import Ct2Engine, Load, compression_ratio
 from bili2text.transcribe.ct2_errors import meaning
 from bili2text.transcribe.engine import DecodeOptions, Window
@@ -104,6 +111,41 @@ def test_a_loop_compresses_better_than_speech() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        DecodeOptions(initial_prompt="Hello.", carry_initial_prompt=False),
+        DecodeOptions(prefix="One", hotwords="fox dog"),
+        DecodeOptions(initial_prompt="word " * 400, hotwords="fox " * 400),
+    ],
+)
+def test_windows_with_unlike_or_endless_prompts_share_a_batch(
+    tiny_en_folder: Path, samples: Path, options: DecodeOptions
+) -> None:
+    engine = Ct2Engine(Load(tiny_en_folder, "cpu", compute_type="int8", threads=2), options)
+    quiet = np.zeros(4 * SAMPLE_RATE, np.float32)
+    clip = sound(samples / "en" / "quick_brown_fox.wav")
+    heard = hear(np.concatenate([clip, quiet, clip, quiet, clip]), engine, Listening(options=options))
+    assert heard.chunks == 3
+    assert "lazy dog" in heard.segments[-1].text.lower()
+
+
+def test_a_language_the_model_has_no_token_for_is_refused(base: Ct2Engine, tiny: Ct2Engine) -> None:
+    base.check_language("zh")
+    tiny.check_language("en")
+    for engine, language in ((base, "yue"), (tiny, "zh")):
+        with pytest.raises(UsageError):
+            engine.check_language(language)
+
+
+def test_the_prompt_stays_when_the_text_before_is_long(base_folder: Path) -> None:
+    options = DecodeOptions(initial_prompt="Foo bar.", condition_on_previous_text=True)
+    engine = Ct2Engine(Load(base_folder, "cpu", compute_type="int8"), options)
+    told = engine._prompt(Window(np.zeros(16000, np.float32), "en", previous=tuple([400] * 300)))
+    assert "Foo bar." in engine._tokenizer("en").decode(told)
+    assert len(told) <= 1 + 223 + 3
+
+
 def test_a_precision_the_cpu_lacks_is_one_line(tiny_en_folder: Path) -> None:
     with pytest.raises(DependencyError, match="precision"):
         Ct2Engine(Load(tiny_en_folder, "cpu", compute_type="float16"), DecodeOptions())
@@ -119,7 +161,7 @@ def test_a_folder_that_is_no_model_is_one_line(tmp_path: Path) -> None:
     [
         ("CUDA failed with error out of memory", OutOfMemory),
         ("cuBLAS failed with status CUBLAS_STATUS_ALLOC_FAILED", OutOfMemory),
-        ("cuBLAS failed with status CUBLAS_STATUS_NOT_SUPPORTED", RuntimeFailure),
+        ("cuBLAS failed with status CUBLAS_STATUS_NOT_SUPPORTED", DeviceFailure),
         ("Library libcublas.so.12 is not found or cannot be loaded", DependencyError),
         (
             "CUDA failed with error CUDA driver version is insufficient for CUDA runtime version",
