@@ -146,7 +146,7 @@ def measure(hear: Hear, clips: list[Clip]) -> dict[str, Score]:
     return scores
 
 
-def ours(compute_type: str) -> Callable[[str], Hear]:
+def ours(compute_type: str, beam_size: int | None = None) -> Callable[[str], Hear]:
     """Return a maker of this program's own way, with every option at its default."""
 
     def make(model: str) -> Hear:
@@ -159,7 +159,7 @@ def ours(compute_type: str) -> Callable[[str], Hear]:
         def hear(path: Path) -> str:
             request = Request(
                 (str(path),),
-                wishes=Wishes(model=model, device="cpu", compute_type=compute_type),
+                wishes=Wishes(model=model, device="cpu", compute_type=compute_type, beam_size=beam_size),
                 output=Output(folder="-", formats="txt"),
             )
             (outcome,) = pipeline.run(request, Silent(), environment())
@@ -195,6 +195,7 @@ def theirs(compute_type: str, *, batched: bool) -> Callable[[str], Hear]:
 
 SYSTEMS = {
     "bili2text int8 (its default)": ours("auto"),
+    "bili2text int8, beam 5": ours("auto", 5),
     "bili2text float32": ours("float32"),
     "faster-whisper sequential float32 (default)": theirs("default", batched=False),
     "faster-whisper sequential int8": theirs("int8", batched=False),

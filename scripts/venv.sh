@@ -13,7 +13,8 @@ PY
     local venv=${BILI2TEXT_VENV:-$PWD/.venv}
     if [ "$(cat "$venv/made-from-$extras" 2>/dev/null)" != "$stamp" ]; then
         echo "setting up $venv (once) ..." >&2
-        [ -x "$venv/bin/python" ] || make_venv "$python" "$venv" || exit 4
+        # one that was left half made, or made by a Python that is gone, is made anew
+        "$venv/bin/python" -m pip --version >/dev/null 2>&1 || make_venv "$python" "$venv" || exit 4
         local pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
         quietly "${pip[@]}" --upgrade pip || exit 4
         quietly "${pip[@]}" -e ".[$extras]" || exit 4
@@ -52,5 +53,5 @@ make_venv() {
             return 1
         fi
     fi
-    "$1" -m venv "$2"
+    "$1" -m venv --clear "$2"
 }
