@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bili2text.audio.chunks import Chunk, chunks
+from bili2text.audio.container import inspect
 from bili2text.audio.decode import Decoder
 from bili2text.audio.filters import filtered
 from bili2text.audio.speech import SpeechDetector, judged
@@ -112,6 +113,9 @@ def _outcome(job: _Job, item: Item) -> Outcome:
 
 def _listen(job: _Job, media: Media) -> _Listened:
     """Transcribe on the planned device; when a card fails, once more on the CPU if that is allowed."""
+    inspect(
+        media.path, job.request.track
+    )  # a file that is no sound is refused before a model is loaded for it
     plan, engine = job.loader.engine()
     try:
         return _heard(job, media, plan, engine)

@@ -1,7 +1,7 @@
 """`python cli/gpu_transcribe_optimized.py --url ...`: gpu-transcribe with the large model on a small card.
 
 One window at a time, one candidate, int8 weights: the least memory the largest model can run in.
-What is said on the command line comes before these.
+What is said on the command line, or in the settings, comes before these.
 """
 
 from __future__ import annotations

@@ -76,10 +76,14 @@ def test_a_flag_takes_true_and_false_whatever_it_is(program: Callable, samples: 
     (tmp_path / "hello_world.txt").write_text("mine", encoding="utf-8")
     clip = str(samples / "en" / "hello_world.wav")
     assert program("audio", clip, "-f", "txt", "--overwrite", "False").returncode == 5
-    assert program("audio", clip, "-f", "txt", "--overwrite", "True", "--no_vad_filter", "False").returncode == 0
+    assert (
+        program("audio", clip, "-f", "txt", "--overwrite", "True", "--no_vad_filter", "False").returncode == 0
+    )
 
 
-def test_filters_end_with_the_run_even_when_it_fails(program: Callable, samples: Path, tmp_path: Path) -> None:
+def test_filters_end_with_the_run_even_when_it_fails(
+    program: Callable, samples: Path, tmp_path: Path
+) -> None:
     if shutil.which("ffmpeg") is None:
         pytest.skip("no ffmpeg program here")
     clip = str(samples / "en" / "counting.wav")

@@ -187,3 +187,18 @@ def test_ctrl_c_ends_with_130_and_a_request_to_end_with_143(
         assert "Traceback" not in rest
         assert "stopped" in rest
         assert list(tmp_path.iterdir()) == []
+
+
+def test_the_optimised_script_runs_by_its_path(
+    environ: Mapping[str, str], samples: Path, tmp_path: Path
+) -> None:
+    script = Path(__file__).parent.parent.parent / "cli" / "gpu_transcribe_optimized.py"
+    env = {name: value for name, value in environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, str(script), "--url", fox(samples), "--model", "base", "-f", "json"]
+    done = subprocess.run(
+        command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    run = json.loads((tmp_path / "quick_brown_fox.json").read_text(encoding="utf-8"))["run"]
+    assert run["batch_size"] == 1
+    assert run["model"] == "base"
