@@ -56,6 +56,11 @@ source_options = all_of(
     _source(
         "-r", "--limit-rate", metavar="RATE", help="Download at most this many bytes a second, e.g. 500K."
     ),
+    _source(
+        "--yes-playlist/--no-playlist",
+        default=False,
+        help="All items of a list, or only what the link itself names.",
+    ),
     _source("-I", "--playlist-items", metavar="ITEMS", help="Which items of a list: 1:5, 3, -1, 1,4:6."),
     _source(
         "-R",

@@ -45,7 +45,10 @@ def request(values: dict[str, Any], sources: tuple[str, ...]) -> Request:
 
 def _link(values: dict[str, Any]) -> LinkOptions:
     names = ("cookies", "cookies_from_browser", "proxy", "limit_rate", "playlist_items", "refresh", "retries")
-    return LinkOptions(**{name: values[name] for name in names})
+    given = {name: values[name] for name in names}
+    if values["yes_playlist"] and not given["playlist_items"]:
+        given["playlist_items"] = "1:"
+    return LinkOptions(**given)
 
 
 def _wishes(values: dict[str, Any]) -> Wishes:

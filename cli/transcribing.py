@@ -81,7 +81,8 @@ def _check_standard_output(values: dict[str, Any], sources: tuple[str, ...]) -> 
         return
     if values["as_json"]:
         raise UsageError("--json and -o - both want standard output", hint="use -f json -o -")
-    if (len(sources) > 1 or values["playlist_items"]) and values["output_format"].strip() != "txt":
+    many = len(sources) > 1 or values["playlist_items"] or values["yes_playlist"]
+    if many and values["output_format"].strip() != "txt":
         raise UsageError("several results in one stream can only be text", hint="use -f txt, or a folder")
 
 
