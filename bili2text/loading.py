@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bili2text.transcribe.ct2 import Ct2Engine
 
 
+Look = Callable[["Request", Mapping[str, str]], Machine]
 # What a card may do that the same work on the CPU would not.
 CARD_FAILURES = (OutOfMemory, DeviceFailure, DependencyError)
 
@@ -38,7 +39,11 @@ CARD_FAILURES = (OutOfMemory, DeviceFailure, DependencyError)
 class Loader:
     """Holds the plan and the one loaded engine of a run. Close it."""
 
-    def __init__(self, request: Request, progress: Progress, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, request: Request, progress: Progress, environ: Mapping[str, str], look: Look | None = None
+    ) -> None:
+        """Nothing is probed or loaded yet; `look` stands in for looking at this machine."""
+        self._look = look or this_machine
         self._request = request
         self._progress = progress
         self._environ = environ
@@ -91,7 +96,7 @@ class Loader:
 
     def _plan(self) -> Plan:
         """Return the plan for what is free now."""
-        machine = _machine(self._request, self._environ)
+        machine = self._look(self._request, self._environ)
         return choose(self._request.wishes, machine, self._on_disk())
 
     def _hub(self) -> hub.Options:
@@ -140,7 +145,8 @@ def may_fall_back(plan: Plan, request: Request) -> bool:
     return plan.device != "cpu" and request.wishes.cpu_fallback
 
 
-def _machine(request: Request, environ: Mapping[str, str]) -> Machine:
+def this_machine(request: Request, environ: Mapping[str, str]) -> Machine:
+    """Return what is free here now; no card is asked when the CPU is wanted."""
     if request.wishes.device == "cpu":
         return Machine(Cards((), "the CPU was asked for"), free_ram_gib(), cores())
     # NVML counts cards in the order of the bus; CUDA must too, or "card 0" is two different cards
