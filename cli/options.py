@@ -360,7 +360,7 @@ speech_options = all_of(
     _speech(
         "--vad-max-speech-duration-s",
         type=click.FloatRange(5, 30),
-        default=30.0,
+        default=28.0,
         show_default=True,
         metavar="S",
         help="Length of a chunk at most.",

@@ -1,7 +1,12 @@
-"""Write docs/cli.md from the live --help of every command; with --check, fail when it is out of date."""
+"""Write docs/cli.md from the live --help, and the figures in docs/accuracy.md from what was measured.
+
+With --check nothing is written, and what is out of date is an error.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +15,7 @@ import click
 
 from cli.main import cli
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 HEAD = """# The command line
 
 Made from the program's own `--help` by `scripts/make_docs.py`; CI checks that it is true.
@@ -23,15 +28,53 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 input missing or unusable, 4 a dependency
 
 
 def main() -> int:
-    """Return 0, or 1 when --check finds a difference."""
-    text = HEAD + "".join(f"\n## {path}\n\n```text\n{shown}\n```\n" for path, shown in pages())
-    if "--check" in sys.argv[1:]:
-        if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
-            print(f"{TARGET.name} is not what --help says: run scripts/make_docs.py", file=sys.stderr)
-            return 1
+    """Return 0, or 1 when --check finds a page that is out of date."""
+    wanted = {DOCS / "cli.md": command_line(), DOCS / "accuracy.md": with_figures(DOCS / "accuracy.md")}
+    if "--check" not in sys.argv[1:]:
+        for path, text in wanted.items():
+            path.write_text(text, encoding="utf-8")
         return 0
-    TARGET.write_text(text, encoding="utf-8")
-    return 0
+    old = [path.name for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
+    for name in old:
+        print(f"docs/{name} is out of date: run scripts/make_docs.py", file=sys.stderr)
+    return 1 if old else 0
+
+
+def with_figures(page: Path) -> str:
+    """Return the page with what stands between its marks made anew from docs/measurements."""
+    text = page.read_text(encoding="utf-8")
+    for name, figures in (("errors", errors()), ("memory", memory())):
+        marks = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text = marks.sub(lambda found, figures=figures: found[1] + figures + found[2], text)  # type: ignore[misc]
+    return text
+
+
+def errors() -> str:
+    """Return the table of error rates."""
+    measured = json.loads((DOCS / "measurements" / "accuracy.json").read_text(encoding="utf-8"))
+    groups = list(next(iter(measured["results"].values())))
+    lines = [f"| {measured['model']}, {measured['processor']} | {' | '.join(groups)} | CPU s |"]
+    lines.append("|---" * (len(groups) + 2) + "|")
+    for system, scores in measured["results"].items():
+        cells = [f"{100 * one['rate']:.1f} % ({one['errors']}/{one['units']})" for one in scores.values()]
+        lines.append(
+            f"| {system} | {' | '.join(cells)} | {sum(s['cpu_seconds'] for s in scores.values()):.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def memory() -> str:
+    """Return the lines on peak memory."""
+    measured = json.loads((DOCS / "measurements" / "memory.json").read_text(encoding="utf-8"))
+    hours = measured["minutes"] / 60
+    return "".join(
+        f"- {name}, {hours:g} h: {result['peak_mb']:.0f} MB\n" for name, result in measured["results"].items()
+    )
+
+
+def command_line() -> str:
+    """Return the page of commands."""
+    return HEAD + "".join(f"\n## {path}\n\n```text\n{shown}\n```\n" for path, shown in pages())
 
 
 def pages() -> Iterator[tuple[str, str]]:

@@ -46,7 +46,7 @@ class CutRules:
     min_speech: float = 0.0  # seconds; shorter bursts are not speech
     min_silence: float = 0.16  # seconds under `release` before a span ends; faster-whisper's batched value
     padding: float = 0.2  # seconds kept on either side: soft consonants are not heard by the detector
-    max_chunk: float = 30.0  # seconds; Whisper's window
+    max_chunk: float = 28.0  # seconds; Whisper's window is 30, and a little silence at its end lets it finish
     max_gap: float = 3.0  # seconds; longer silences are left out, Whisper invents text on them
     everything: bool = (
         False  # True: all sound is speech (`--no-vad-filter`), the detector only says where to cut
@@ -202,13 +202,13 @@ class _RunFinder:
 def best_cut(runs: list[tuple[int, int]], limit: int) -> int:
     """Return after how many of `runs` (start, end) to cut, the last one being the one that no longer fits.
 
-    The longest silence in the second half of what a chunk can hold wins, the later of equals: a
-    window that is at least half full, cut where a sentence most likely ends.
+    The longest silence in the last third of what a chunk can hold wins, the later of equals: a
+    window that is well filled, cut where a sentence most likely ends.
     """
     first = runs[0][0]
     best, longest = len(runs) - 1, -1
     for count in range(1, len(runs)):
         silence = runs[count][0] - runs[count - 1][1]
-        if runs[count - 1][1] - first >= limit // 2 and silence >= longest:
+        if runs[count - 1][1] - first >= limit * 2 // 3 and silence >= longest:
             best, longest = count, silence
     return best

@@ -75,9 +75,9 @@ def test_without_a_pause_the_cut_is_where_speech_is_least_likely() -> None:
     assert first.end == pytest.approx(dip * FRAME_SECONDS, abs=0.1)
 
 
-def test_the_longest_pause_in_the_second_half_is_the_cut() -> None:
-    runs = [(0, 300), (310, 500), (560, 800), (805, 930), (935, 1100)]
-    assert best_cut(runs, 937) == 2
+def test_the_longest_pause_in_the_last_third_is_the_cut() -> None:
+    runs = [(0, 300), (310, 500), (560, 650), (690, 800), (805, 930), (935, 1100)]
+    assert best_cut(runs, 937) == 3
 
 
 def test_everything_is_decoded_when_the_filter_is_off() -> None:
