@@ -27,7 +27,7 @@ from bili2text.request import Failed, Outcome, Request, Result, Skipped
 from bili2text.segments import Transcript
 from bili2text.source.fetch import open_source
 from bili2text.source.locate import locate
-from bili2text.source.media import Item, Media
+from bili2text.source.media import GENERIC_SITES, Item, Media
 from bili2text.subtitles.save import all_there, formats_of, refuse_targets, save, targets
 from bili2text.subtitles.writers import Document, Json, document
 from bili2text.transcribe.run import Heard, listen
@@ -187,7 +187,7 @@ def _stem(media: Media) -> str:
         return media.path.stem
     if media.site == "stdin":
         return "stdin"
-    known = media.id and media.site.lower() not in ("generic", "html5")
+    known = media.id and media.site.lower() not in GENERIC_SITES
     tail = safe_name(media.id or "", limit=40) if known else _digest(media.url or media.title)
     return f"{safe_name(media.title)} [{tail}]"
 

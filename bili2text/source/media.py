@@ -26,6 +26,10 @@ class LinkOptions:
     max_bytes: int = 16 * 2**30  # of one item
 
 
+# yt-dlp's names for pages that no extractor of its own knows: an id from there is only a file's name
+GENERIC_SITES = frozenset({"generic", "html5", "html5mediaembed"})
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """A file with sound in it, and what is known about where it came from. All text is one clean line."""

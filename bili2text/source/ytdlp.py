@@ -22,7 +22,7 @@ from bili2text.errors import DownloadError
 from bili2text.files import clean_text
 from bili2text.source.faults import fault
 from bili2text.source.hls import read_playlist
-from bili2text.source.media import LinkOptions, Offer
+from bili2text.source.media import GENERIC_SITES, LinkOptions, Offer
 from bili2text.source.parameters import parameters, playlist_slices
 from bili2text.source.redact import safe_url, shortened
 from bili2text.source.remedies import Fault
@@ -30,7 +30,6 @@ from bili2text.source.watch import Watch
 
 # Downloaded by yt-dlp itself. The others start ffmpeg or rtmpdump, which open addresses without our rules.
 _PROTOCOLS = {"http", "https", "m3u8", "m3u8_native", "http_dash_segments", "http_dash_segments_generator"}
-_GENERIC = {"generic", "html5", "html5mediaembed"}
 _THROTTLED = 50_000  # bytes a second; below it for 3 s, a new address is asked for
 # Extractors run on pages nobody here has seen; these are what they raise when a page is not as they expect.
 _BROKEN = (ValueError, TypeError, AttributeError, LookupError, AssertionError, ArithmeticError)
@@ -237,7 +236,7 @@ def offer_from(info: Mapping[str, Any], link: str) -> Offer:
         format_id=_text(info, "format_id"),
         title=_text(info, "title", "id"),
         page=page,
-        generic=site.lower() in _GENERIC,
+        generic=site.lower() in GENERIC_SITES,
         protocol=protocol,
         size=int(size) if isinstance(size, (int, float)) and size > 0 else None,
         duration=info.get("duration") or None,
