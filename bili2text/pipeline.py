@@ -85,6 +85,12 @@ class _Listened:
     plan: Plan
     duration: float  # seconds of sound, the silence put in for damage included
     damage: Damage
+    work: float  # seconds it took, without loading the model
+
+    @property
+    def speed(self) -> float:
+        """Seconds of sound for a second of work."""
+        return self.duration / max(self.work, 1e-6)
 
 
 def _outcome(job: _Job, item: Item) -> Outcome:
@@ -98,17 +104,14 @@ def _outcome(job: _Job, item: Item) -> Outcome:
             job.progress.note(f"{item.name}: already there, left as it is")
             return Skipped(item.name, paths)
         refuse_targets(paths, overwrite=output.overwrite)
-        began = time.monotonic()
         listened = _listen(job, media)
-        seconds = time.monotonic() - began
-        content = _document(job.request, media, listened, seconds)
+        content = _document(job.request, media, listened)
         if folder:
             paths = save(content, folder, stem, job.formats, overwrite=output.overwrite)
     except Bili2TextError as error:
         return Failed(item.name, _light(error))
-    _remark(job.progress, listened, seconds)
-    speed = listened.duration / max(seconds, 1e-6)
-    return Result(item.name, media, content, paths, listened.plan, speed, listened.damage.seconds)
+    _remark(job.progress, listened)
+    return Result(item.name, media, content, paths, listened.plan, listened.speed, listened.damage.seconds)
 
 
 def _listen(job: _Job, media: Media) -> _Listened:
@@ -128,6 +131,7 @@ def _listen(job: _Job, media: Media) -> _Listened:
 def _heard(job: _Job, media: Media, plan: Plan, engine: Engine) -> _Listened:
     request = job.request
     how = replace(request.listening, batch_size=plan.batch_size)
+    began = time.monotonic()
     with (
         Decoder(media.path, track=request.track) as decoder,
         job.progress.stage("transcribe", decoder.info.duration or media.duration, "s") as stage,
@@ -138,7 +142,7 @@ def _heard(job: _Job, media: Media, plan: Plan, engine: Engine) -> _Listened:
         cut = chunks(judged(mark.counted(blocks), SpeechDetector()), request.rules)
         heard = listen(cut, engine, how, mark.reached)
         stage.advance(mark.seconds - mark.at)
-        return _Listened(heard, plan, mark.seconds, decoder.damage)
+        return _Listened(heard, plan, mark.seconds, decoder.damage, time.monotonic() - began)
 
 
 class _Mark:
@@ -221,7 +225,7 @@ def _light(error: Bili2TextError) -> Bili2TextError:
     return error.with_traceback(None)
 
 
-def _document(request: Request, media: Media, listened: _Listened, seconds: float) -> Document:
+def _document(request: Request, media: Media, listened: _Listened) -> Document:
     heard, plan = listened.heard, listened.plan
     transcript = Transcript(
         segments=heard.segments,
@@ -243,7 +247,7 @@ def _document(request: Request, media: Media, listened: _Listened, seconds: floa
         "speech_seconds": round(heard.speech, 2),
         "chunks": heard.chunks,
         "windows": heard.looks,
-        "work_seconds": round(seconds, 2),
+        "work_seconds": round(listened.work, 2),
         "damage": {
             "bad_packets": damage.bad_packets,
             "gaps": damage.gaps,
@@ -259,7 +263,7 @@ def _document(request: Request, media: Media, listened: _Listened, seconds: floa
     return document(transcript, request.shape, title=media.title, source=source, details=details)
 
 
-def _remark(progress: Progress, listened: _Listened, seconds: float) -> None:
+def _remark(progress: Progress, listened: _Listened) -> None:
     heard = listened.heard
     if listened.damage:
         progress.warn(listened.damage.describe())
@@ -268,7 +272,7 @@ def _remark(progress: Progress, listened: _Listened, seconds: float) -> None:
     progress.note(
         f"{listened.duration:.1f} s of sound, {heard.speech:.1f} s of speech, "
         f"language {heard.language.language} ({heard.language.probability:.2f}), "
-        f"{listened.duration / max(seconds, 1e-6):.1f}x realtime"
+        f"{listened.speed:.1f}x realtime"
     )
 
 
