@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.console import MODES, console
+from cli.options import model_dir_option
 from cli.parameters import Command, all_of, section
 
 if TYPE_CHECKING:
@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 _option = section("Options")
 _place = all_of(
-    _option(
-        "--model-dir",
-        "--model-directory",
-        type=click.Path(file_okay=False, path_type=Path),
-        metavar="DIR",
-        help="A folder that is a model, or that holds models by name.",
-    ),
+    model_dir_option,
     _option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress."),
 )
 

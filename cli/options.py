@@ -81,6 +81,14 @@ source_options = all_of(
     _source("--loudnorm", is_flag=True, help="Level the loudness first (needs the ffmpeg program)."),
 )
 
+model_dir_option = _model(
+    "--model-dir",
+    "--model-directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="A folder that is a model, or that holds models by name.",
+)
+
 model_options = all_of(
     _model(
         "-m",
@@ -91,13 +99,7 @@ model_options = all_of(
         help="tiny, base, small, medium, large-v3 (large), large-v3-turbo (turbo), distil-large-v3.5, ...; "
         "a folder, or a hub id. auto: the best one on disk that fits.",
     ),
-    _model(
-        "--model-dir",
-        "--model-directory",
-        type=click.Path(file_okay=False, path_type=Path),
-        metavar="DIR",
-        help="A folder that is a model, or that holds models by name.",
-    ),
+    model_dir_option,
     _model(
         "--compute-type",
         type=click.Choice(_COMPUTE_TYPES),

@@ -23,7 +23,7 @@ Made from the program's own `--help` by `scripts/make_docs.py`; CI checks that i
 underscores, and a yes-or-no option as `--x`, `--x True`, `--x False` or `--no-x`.
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 input missing or unusable, 4 a dependency or model is missing,
-5 something broke while running, 6 finished but incomplete, 130 interrupted.
+5 something broke while running, 6 finished but incomplete, 130 interrupted (143 when the system asked).
 """
 
 

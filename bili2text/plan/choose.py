@@ -10,7 +10,7 @@ from bili2text.models.catalog import ModelCard
 from bili2text.plan import guide
 
 _GPU_BATCH = 8
-_CPU_BATCH = 4  # twice as large gains 2 % on a CPU and doubles the activations
+_CPU_BATCH = 4  # a CPU has no idle units to fill: a larger batch only takes more memory
 _GPU_BEAM = 5  # openai-whisper's; each beam more is memory for every window of the batch
 _CPU_BEAM = 8  # a CPU hardly notices, Chinese gains: docs/accuracy.md
 _ONLY_ON_CARDS = ("float16", "bfloat16", "int8_float16", "int8_bfloat16")

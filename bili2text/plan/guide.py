@@ -1,8 +1,8 @@
 """The guide's table of memory, and what fits by it. Pure.
 
-The rows of tiny ... large are the guide's, in GB of VRAM; turbo and distil are not in it: theirs are the
-sizes published for CTranslate2 at batch 8 (docs/gpu.md), rounded up. On a CPU the same model needs its
-int8 weights, the file being read, and the activations of a batch in float32.
+The rows of tiny ... large are the guide's, in GB of VRAM. Turbo and distil are not in it: theirs are computed
+from their shapes at batch 8 and rounded up, not measured. So is what a CPU needs: int8 weights, the file
+being read, and the activations of a batch in float32.
 """
 
 from __future__ import annotations
