@@ -1,0 +1,55 @@
+"""An engine that fails while the filters' program is at work: the run ends, and the program with it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PROGRAM = """
+import sys, wave
+from pathlib import Path
+from bili2text import pipeline
+from bili2text.errors import RuntimeFailure
+from bili2text.plan.choose import Plan
+from bili2text.progress import Silent
+from bili2text.request import Request
+from bili2text.source.local import open_file
+
+class Broken:
+    multilingual = False
+    def decode(self, windows):
+        raise RuntimeFailure("the engine broke", hint="")
+    def close(self): ...
+
+job = pipeline._Job(Request((), filters=("denoise",)), ("txt",), Silent(), None, set())
+plan = Plan("tiny", "cpu", 0, "CPU", "int8", 1, 1, 1, ())
+try:
+    pipeline._heard(job, open_file(Path(sys.argv[1])), plan, Broken())
+except RuntimeFailure as error:
+    kept = error  # as a run keeps it, frames and all
+    print("ended", flush=True)
+"""
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg program here")
+def test_a_failing_engine_does_not_leave_the_filters_waiting(samples: Path, tmp_path: Path) -> None:
+    import wave
+
+    from bili2text.audio.decode import Decoder
+
+    with Decoder(samples / "en" / "quick_brown_fox.wav") as decoder:
+        spoken = np.concatenate([block.samples for block in decoder.blocks()])
+    with wave.open(str(tmp_path / "long.wav"), "wb") as out:
+        out.setparams((1, 2, 16000, 0, "NONE", ""))
+        out.writeframes((np.tile(spoken, 60) * 32767).astype("<i2").tobytes())
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "long.wav")],
+        cwd=Path(__file__).parent.parent, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == "ended", done.stderr
+    assert done.returncode == 0
