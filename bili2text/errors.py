@@ -10,6 +10,7 @@ Bili2TextError            1  failed
 ├── RuntimeFailure        5  something broke while running
 │   ├── OutOfMemory       5  the device has no room for what was planned
 │   ├── DeviceFailure     5  the graphics card failed or refused
+│   │   └── PrecisionFailure  5  it refuses a precision, or computes nonsense in it
 │   └── StorageError      5  the disk is full, or a folder refuses us
 ├── Incomplete            6  finished, but not everything that was asked for is there
 └── Interrupted         130  stopped by the user
@@ -73,6 +74,10 @@ class OutOfMemory(RuntimeFailure):
 
 class DeviceFailure(RuntimeFailure):
     """The graphics card failed or refused."""
+
+
+class PrecisionFailure(DeviceFailure):
+    """The device refuses a precision, or computes nonsense in it: another one may do."""
 
 
 class StorageError(RuntimeFailure):

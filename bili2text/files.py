@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import unicodedata
 from collections.abc import Iterator
@@ -209,6 +210,14 @@ def _already_there(path: Path) -> StorageError:
     return StorageError(
         f"already there: {clean_text(str(path))}", hint="pass --overwrite to replace it, or --skip to keep it"
     )
+
+
+def clean_lines(text: str) -> list[str]:
+    """Return the lines of a text laid out in columns, each cleaned, its blanks as they are."""
+    return [
+        "".join(part if part.isspace() else clean_text(part) for part in re.split(r"( +)", line)).rstrip()
+        for line in text.splitlines()
+    ]
 
 
 def _shows(character: str) -> bool:

@@ -34,6 +34,9 @@ class Progress(Protocol):
     def warn(self, text: str) -> None:
         """Say something the user should know: the result may be affected."""
 
+    def show(self, text: str) -> None:
+        """Show lines the user asked for, as they are laid out."""
+
 
 class _SilentStage:
     def advance(self, amount: float) -> None: ...
@@ -59,4 +62,7 @@ class Silent:
         """Keep quiet."""
 
     def warn(self, text: str) -> None:
+        """Keep quiet."""
+
+    def show(self, text: str) -> None:
         """Keep quiet."""
