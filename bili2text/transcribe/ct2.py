@@ -8,6 +8,8 @@ thresholds is decoded again alone, as faster-whisper's sequential mode would.
 
 from __future__ import annotations
 
+import math
+import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +24,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
 from bili2text.audio.waveform import SAMPLE_RATE
-from bili2text.errors import UsageError
+from bili2text.errors import PrecisionFailure, UsageError
 from bili2text.segments import Segment, Word
 from bili2text.transcribe.ct2_errors import translated
 from bili2text.transcribe.engine import WINDOW_SECONDS, Decoded, DecodeOptions, Window
@@ -32,6 +34,10 @@ View = Any  # what CTranslate2 hands out has no types: a StorageView, or a resul
 
 _SEED = 20240229  # any constant: sampling at a temperature gives the same text on every run
 _FRAMES = 3000  # of log-mel in a window
+# A card that computes nonsense in a precision gives token 0, which is "!", for ever: the largest of many NaN
+# is the first (SYSTRAN/faster-whisper#689)
+_NONSENSE = 0
+_NONSENSE_TOKENS = 16
 _HOP = 160  # samples a frame
 
 
@@ -53,6 +59,9 @@ class Ct2Engine:
         """Load the model. Raises ModelError, DependencyError, OutOfMemory or RuntimeFailure."""
         self._options = options
         self._place = "the GPU" if load.device == "cuda" else "memory"
+        # on Windows, sound encoded on the card and decoded there in a second call may come out wrong
+        # (OpenNMT/CTranslate2#2089): it takes the way through RAM
+        self._apart = load.device == "cuda" and sys.platform == "win32"
         ctranslate2.set_random_seed(_SEED)
         with translated(self._place):
             self._whisper = WhisperModel(
@@ -129,7 +138,16 @@ class Ct2Engine:
         self._whisper.model.unload_model()
 
     def _encode(self, sounds: list[NDArray[np.float32]]) -> View:
-        return self._whisper.encode(np.stack([self._features(sound) for sound in sounds]))
+        """Return the encoder's output for the windows, in parts where there is no room for all at once."""
+        part = self._options.encoder_batch or len(sounds)
+        if part >= len(sounds) and not self._apart:
+            return self._whisper.encode(np.stack([self._features(sound) for sound in sounds]))
+        found = []
+        for start in range(0, len(sounds), part):
+            features = np.stack([self._features(sound) for sound in sounds[start : start + part]])
+            view = ctranslate2.StorageView.from_array(features)
+            found.append(np.asarray(self._whisper.model.encode(view, to_cpu=True)))
+        return ctranslate2.StorageView.from_array(np.concatenate(found))
 
     def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the log-mel spectrogram of exactly one window, silence after the sound as in training."""
@@ -209,6 +227,7 @@ class Ct2Engine:
 
     def _hypothesis(self, result: View, temperature: float, tokenizer: Tokenizer) -> _Hypothesis:
         tokens = tuple(result.sequences_ids[0])
+        self._refuse_nonsense(tokens, float(result.scores[0]))
         # CTranslate2 divides the score by length^penalty; the threshold is on the mean over tokens and EOT
         total = result.scores[0] * len(tokens) ** self._options.length_penalty
         return _Hypothesis(
@@ -218,6 +237,15 @@ class Ct2Engine:
             compression_ratio=compression_ratio(tokenizer.decode(list(tokens)).strip()),
             temperature=temperature,
         )
+
+    def _refuse_nonsense(self, tokens: tuple[int, ...], score: float) -> None:
+        """Raise PrecisionFailure for what comes of NaN: a score that is none, or nothing but "!"."""
+        only = len(tokens) >= _NONSENSE_TOKENS and set(tokens) == {_NONSENSE}
+        if math.isnan(score) or only:
+            raise PrecisionFailure(
+                f"{self.compute_type} gives no text on this device, only {'!' if only else 'NaN'}",
+                hint="use another --compute-type: int8_float32 or float32",
+            )
 
     def _again(self, window: Window, prompt: list[int], first: _Hypothesis) -> Decoded:
         """Decode one window at the higher temperatures until one passes; else the likeliest of all."""

@@ -11,6 +11,7 @@ from bili2text.errors import (
     DeviceFailure,
     ModelError,
     OutOfMemory,
+    PrecisionFailure,
     RuntimeFailure,
 )
 
@@ -35,9 +36,9 @@ _MEANINGS: tuple[tuple[str, type[Bili2TextError], str, str], ...] = (
      "pip install --force-reinstall ctranslate2, or run with --device cpu"),
     ("no cuda-capable device", DependencyError, "CUDA sees no graphics card",
      "run with --device cpu, and check CUDA_VISIBLE_DEVICES"),
-    ("compute type", DependencyError, "this device cannot compute in the precision asked for",
+    ("compute type", PrecisionFailure, "this device cannot compute in the precision asked for",
      "leave --compute-type at auto"),
-    ("not_supported", DeviceFailure, "this card refuses the precision asked for",
+    ("not_supported", PrecisionFailure, "this card refuses the precision asked for",
      "use --compute-type float16"),
     ("invalid device ordinal", DeviceFailure, "there is no such graphics card",
      "nvidia-smi shows the cards; choose one with --device cuda:N"),

@@ -20,6 +20,7 @@ class DecodeOptions:
     task: str = "transcribe"
     beam_size: int = 5
     best_of: int = 5
+    encoder_batch: int | None = None  # windows encoded at once, kept in RAM; None: the whole batch
     patience: float = 1.0
     length_penalty: float = 1.0
     repetition_penalty: float = 1.0
@@ -76,8 +77,8 @@ class Engine(Protocol):
     def decode(self, windows: tuple[Window, ...]) -> tuple[Decoded, ...]:
         """Return what each window said, in order; all have the same language.
 
-        Raises OutOfMemory when the device has no room for so many at once, RuntimeFailure when the
-        device fails otherwise.
+        Raises OutOfMemory when the device has no room for so many at once, PrecisionFailure when what it
+        computes is no text, RuntimeFailure when the device fails otherwise.
         """
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from bili2text.errors import (
     DeviceFailure,
     ModelError,
     OutOfMemory,
+    PrecisionFailure,
     RuntimeFailure,
     UsageError,
 )
@@ -147,7 +150,7 @@ def test_the_prompt_stays_when_the_text_before_is_long(base_folder: Path) -> Non
 
 
 def test_a_precision_the_cpu_lacks_is_one_line(tiny_en_folder: Path) -> None:
-    with pytest.raises(DependencyError, match="precision"):
+    with pytest.raises(PrecisionFailure, match="precision"):
         Ct2Engine(Load(tiny_en_folder, "cpu", compute_type="float16"), DecodeOptions())
 
 
@@ -161,7 +164,7 @@ def test_a_folder_that_is_no_model_is_one_line(tmp_path: Path) -> None:
     [
         ("CUDA failed with error out of memory", OutOfMemory),
         ("cuBLAS failed with status CUBLAS_STATUS_ALLOC_FAILED", OutOfMemory),
-        ("cuBLAS failed with status CUBLAS_STATUS_NOT_SUPPORTED", DeviceFailure),
+        ("cuBLAS failed with status CUBLAS_STATUS_NOT_SUPPORTED", PrecisionFailure),
         ("Library libcublas.so.12 is not found or cannot be loaded", DependencyError),
         (
             "CUDA failed with error CUDA driver version is insufficient for CUDA runtime version",
@@ -181,3 +184,35 @@ def test_what_the_engine_says_becomes_one_line_and_a_way_out(message: str, kind:
     assert type(error) is kind
     assert error.hint
     assert "\n" not in error.message
+
+
+def test_encoding_in_parts_gives_the_same_text(tiny_en_folder: Path, samples: Path) -> None:
+    names = ("counting", "quick_brown_fox", "hello_world")
+    windows = tuple(Window(sound(samples / "en" / f"{name}.wav"), "en") for name in names)
+    load = Load(tiny_en_folder, "cpu", compute_type="float32", threads=2)
+    texts = []
+    for part in (None, 1, 2):
+        engine = Ct2Engine(load, DecodeOptions(encoder_batch=part, word_timestamps=True))
+        texts.append([decoded.segments for decoded in engine.decode(windows)])
+        engine.close()
+    assert texts[0] == texts[1] == texts[2]
+    assert "brown fox" in texts[0][1][0].text
+
+
+@pytest.mark.parametrize("compute_type", ["float32", "int8"])
+def test_a_model_that_computes_nan_is_a_failed_precision(
+    tiny_en_folder: Path, tmp_path: Path, compute_type: str
+) -> None:
+    folder = tmp_path / "nan"
+    shutil.copytree(tiny_en_folder, folder)
+    raw = bytearray((folder / "model.bin").read_bytes())
+    name = b"decoder/layer_norm/gamma\0"  # one rank, one dimension, a type and a length stand before its numbers
+    at = raw.index(name) + len(name)
+    at += 1 + 4 * raw[at] + 1
+    (length,) = struct.unpack_from("<I", raw, at)
+    raw[at + 4 : at + 4 + length] = np.full(length // 2, np.nan, np.float16).tobytes()
+    (folder / "model.bin").write_bytes(raw)
+    engine = Ct2Engine(Load(folder, "cpu", compute_type=compute_type, threads=2), DecodeOptions())
+    with pytest.raises(PrecisionFailure, match="NaN"):
+        engine.decode((Window(np.zeros(SAMPLE_RATE, np.float32), "en"),))
+    engine.close()
