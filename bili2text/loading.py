@@ -1,39 +1,42 @@
-"""Probe, plan and load: the engine a run uses, made when the first recording needs it."""
+"""The engine a run uses: planned and loaded for the first recording, another when its card fails."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from bili2text.errors import (
-    Bili2TextError,
-    DependencyError,
-    DeviceFailure,
-    ModelError,
-    OutOfMemory,
-    UsageError,
-)
-from bili2text.gpu.device import Cards
-from bili2text.gpu.libraries import load_cublas
-from bili2text.gpu.nvml import probe
+from bili2text.errors import Bili2TextError, DependencyError, DeviceFailure, ModelError, OutOfMemory
+from bili2text.gpu import allocator
+from bili2text.gpu.account import Account
 from bili2text.models import hub, store
-from bili2text.models.catalog import LocalFolder, ModelCard, card_named, resolve
+from bili2text.models.catalog import LocalFolder, resolve
 from bili2text.models.store import ModelFolder, Places
 from bili2text.paths import cache_dir
-from bili2text.plan.choose import Machine, Plan, choose, on_cpu_instead
-from bili2text.plan.machine import cores, free_ram_gib
+from bili2text.plan.values import Plan
+from bili2text.planning import Look, Planner
 from bili2text.progress import Progress
 
 if TYPE_CHECKING:
     from bili2text.request import Request
     from bili2text.transcribe.ct2 import Ct2Engine
 
-
-Look = Callable[["Request", Mapping[str, str]], Machine]
-# What a card may do that the same work on the CPU would not.
+# What a card may do that another plan would not.
 CARD_FAILURES = (OutOfMemory, DeviceFailure, DependencyError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    plan: Plan
+    engine: Ct2Engine
+    account: Account | None  # of the card; None on the CPU
+
+    def close(self) -> None:
+        self.engine.close()
+        if self.account is not None:
+            self.account.close()
 
 
 class Loader:
@@ -43,61 +46,60 @@ class Loader:
         self, request: Request, progress: Progress, environ: Mapping[str, str], look: Look | None = None
     ) -> None:
         """Nothing is probed or loaded yet; `look` stands in for looking at this machine."""
-        self._look = look or this_machine
         self._request = request
         self._progress = progress
         self._environ = environ
         self._places = Places(cache_dir(environ), request.models.model_dir, environ)
-        self._loaded: tuple[Plan, Ct2Engine] | None = None
+        may_download = not hub.is_offline(self._hub())
+        wishes = replace(request.wishes, told=request.listening.options.told)
+        self._planner = Planner(wishes, self._places, progress, may_download=may_download, look=look)
+        self._loaded: _Loaded | None = None
 
-    def check(self) -> None:
-        """Raise now what is wrong with the wishes, before anything is downloaded for them.
+    def check(self) -> Plan:
+        """Return the plan as of now, raising what is wrong with it before anything is downloaded for it.
 
-        That is UsageError, DependencyError, or ModelError for a model that would need a forbidden download.
+        That is UsageError, DependencyError, OutOfMemory, or ModelError for a model that would need a
+        forbidden download.
         """
-        name = self._plan().model
-        model = resolve(name)
-        _check_fits_task(model, self._request)
-        if isinstance(model, LocalFolder) or hub.is_offline(self._hub()):
-            self._model(name)
+        plan = self._planner.plan()
+        if isinstance(resolve(plan.model), LocalFolder) or not self._planner.may_download:
+            self._model(plan.model)
+        return plan
 
     def engine(self) -> tuple[Plan, Ct2Engine]:
-        """Return the plan and its engine, made by the first call.
+        """Return the plan and its engine, made by the first call from what is free then.
 
-        A card that fails to load the model is left for the CPU, where that is allowed. Raises ModelError,
+        A plan that fails to load gives way to the next, where that is allowed. Raises ModelError,
         DependencyError, UsageError, OutOfMemory or RuntimeFailure.
         """
-        if self._loaded is None:
-            plan = self._plan()
-            for reason in plan.reasons:
-                self._progress.note(f"plan: {reason}")
-            folder = self._model(plan.model)
-            try:
-                self._loaded = plan, self._load(plan, folder)
-            except CARD_FAILURES as error:
-                if not may_fall_back(plan, self._request):
-                    raise
-                self._loaded = self._on_cpu(plan, folder, error)
-            self._loaded[1].check_language(self._request.wishes.language)
-        return self._loaded
+        loaded = self._loaded or self._load(self._planner.plan())
+        return loaded.plan, loaded.engine
 
-    def on_cpu(self, error: Bili2TextError) -> tuple[Plan, Ct2Engine]:
-        """Replace an engine whose card failed by the same model on the CPU."""
+    def step_down(self, error: Bili2TextError) -> None:
+        """Replace the engine whose card failed by that of the next plan, or raise the error."""
         plan, _ = self.engine()
         self.close()
-        self._loaded = self._on_cpu(plan, self._model(plan.model), error)
-        return self._loaded
+        self._load(self._planner.after(plan, error))
 
     def close(self) -> None:
         """Let go of the engine."""
         if self._loaded is not None:
-            self._loaded[1].close()
+            self._loaded.close()
             self._loaded = None
 
-    def _plan(self) -> Plan:
-        """Return the plan for what is free now."""
-        machine = self._look(self._request, self._environ)
-        return choose(self._request.wishes, machine, self._on_disk())
+    def taken(self) -> dict[str, Any]:
+        """Return what the model took of its card so far, and remember it for later plans; {} on the CPU."""
+        if self._loaded is None or self._loaded.account is None:
+            return {}
+        plan, account = self._loaded.plan, self._loaded.account
+        measured, watched = account.measured, account.watched
+        if measured.peak_mib and measured.origin == "pool":
+            # the fall of the card's free memory may be a neighbour's doing
+            self._planner.took(plan, measured.peak_mib)
+        found = {"planned_mib": plan.need_mib, **asdict(measured)}
+        if watched is not None:
+            found |= {"card_peak_mib": watched.peak_mib, "card_mean_mib": watched.mean_mib}
+        return found | ({"log": str(account.log)} if account.log else {})
 
     def _hub(self) -> hub.Options:
         wanted = self._request.models
@@ -105,17 +107,9 @@ class Loader:
             hub=wanted.hub or "hf", proxy=wanted.proxy, offline=wanted.offline, environ=self._environ
         )
 
-    def _on_disk(self) -> tuple[ModelCard, ...]:
-        """Return the models known by name that need no download; only asked when the choice is ours."""
-        if self._request.wishes.model != "auto":
-            return ()
-        found = (card_named(folder.name) for folder in store.on_disk(self._places))
-        return tuple(card for card in found if card is not None)
-
     def _model(self, name: str) -> ModelFolder:
         """Return the model's folder, its bytes checked, downloading it where that is allowed."""
         model = resolve(name)
-        _check_fits_task(model, self._request)
         folder = store.find(name, self._places, self._progress)
         if folder is not None:
             return folder
@@ -123,7 +117,48 @@ class Loader:
             raise ModelError(f"no such model folder: {name}", hint="check the path, or pass a model's name")
         return hub.download(model, self._hub(), self._places.cache, self._progress)
 
-    def _load(self, plan: Plan, folder: ModelFolder) -> Ct2Engine:
+    def _load(self, plan: Plan) -> _Loaded:
+        """Load a plan, or the first of those after it that can be loaded."""
+        while self._loaded is None:
+            plan, folder = self._fetched(plan)
+            for reason in plan.reasons:
+                self._progress.note(f"plan: {reason}")
+            account = self._account(plan)
+            try:
+                self._loaded = _Loaded(plan, self._engine(plan, folder), account)
+            except CARD_FAILURES as error:
+                if account is not None:
+                    account.close()
+                plan = self._planner.after(plan, error)
+        self._loaded.engine.check_language(self._request.wishes.language)
+        return self._loaded
+
+    def _fetched(self, plan: Plan) -> tuple[Plan, ModelFolder]:
+        """Return the plan with its model's folder.
+
+        A model of our own choice that cannot be had gives way to one that is on this disk.
+        """
+        try:
+            return plan, self._model(plan.model)
+        except ModelError as error:
+            chosen = self._request.wishes.model == "auto" and not plan.on_disk
+            instead = self._planner.without_downloads() if chosen else None
+            if instead is None:
+                raise
+            self._progress.warn(f"{plan.model} cannot be had, using {instead.model}: {error.message}")
+            return instead, self._model(instead.model)
+
+    def _account(self, plan: Plan) -> Account | None:
+        if plan.device == "cpu":
+            return None
+        folder = self._places.cache / "monitor"
+        return Account(plan.device_index, plan.gpu, self._request.watching, folder, self._progress.warn)
+
+    def _engine(self, plan: Plan, folder: ModelFolder) -> Ct2Engine:
+        # before CTranslate2 is imported, for it reads its environment once
+        wanted = allocator.whisper_environment(self._environ, sys.platform)
+        if plan.device == "cuda" and (problem := allocator.apply(os.environ, wanted)):
+            self._progress.note(problem)
         from bili2text.transcribe.ct2 import Ct2Engine, Load
 
         self._progress.note(
@@ -131,41 +166,10 @@ class Loader:
             f"batch {plan.batch_size}, beam {plan.beam_size}, on {plan.device_name}"
         )
         load = Load(folder.path, plan.device, plan.device_index, plan.compute_type, plan.threads)
-        return Ct2Engine(load, replace(self._request.listening.options, beam_size=plan.beam_size))
-
-    def _on_cpu(self, plan: Plan, folder: ModelFolder, error: Bili2TextError) -> tuple[Plan, Ct2Engine]:
-        self._progress.warn(f"the card failed, going on on the CPU: {error.message}")
-        why = f"the card failed: {error.message}"
-        instead = on_cpu_instead(plan, self._request.wishes, why, cores())
-        return instead, self._load(instead, folder)
-
-
-def may_fall_back(plan: Plan, request: Request) -> bool:
-    """Return whether this work may go on on the CPU."""
-    return plan.device != "cpu" and request.wishes.cpu_fallback
-
-
-def this_machine(request: Request, environ: Mapping[str, str]) -> Machine:
-    """Return what is free here now; no card is asked when the CPU is wanted."""
-    if request.wishes.device == "cpu":
-        return Machine(Cards((), "the CPU was asked for"), free_ram_gib(), cores())
-    # NVML counts cards in the order of the bus; CUDA must too, or "card 0" is two different cards
-    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-    cards = probe(environ)
-    return Machine(cards, free_ram_gib(), cores(), load_cublas() if cards.devices else "")
-
-
-def _check_fits_task(model: object, request: Request) -> None:
-    """Refuse a model that was not trained for what is asked of it: it would answer, and wrongly."""
-    if not isinstance(model, ModelCard):
-        return
-    language = request.wishes.language
-    if model.english_only and language not in (None, "en"):
-        raise UsageError(
-            f"{model.name} knows English alone, not {language!r}", hint="use a model without .en or distil"
+        options = replace(
+            self._request.listening.options,
+            beam_size=plan.beam_size,
+            best_of=plan.best_of,
+            encoder_batch=plan.encoder_batch,
         )
-    if request.wishes.task == "translate" and not model.translates:
-        raise UsageError(
-            f"{model.name} was not trained to translate: it would repeat the original",
-            hint="use --model large-v3 or medium",
-        )
+        return Ct2Engine(load, options)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +20,9 @@ from bili2text.audio.speech import SpeechDetector, judged
 from bili2text.audio.waveform import SAMPLE_RATE, Block, Samples
 from bili2text.errors import Bili2TextError, SourceError, UsageError
 from bili2text.files import safe_name
-from bili2text.loading import CARD_FAILURES, Loader, may_fall_back
+from bili2text.loading import CARD_FAILURES, Loader
 from bili2text.paths import cache_dir
+from bili2text.plan import explain
 from bili2text.progress import Progress, Stage
 from bili2text.request import Failed, Outcome, Request, Result, Skipped
 from bili2text.segments import Transcript
@@ -34,7 +35,7 @@ from bili2text.transcribe.run import Heard, listen
 
 if TYPE_CHECKING:
     from bili2text.audio.damage import Damage
-    from bili2text.plan.choose import Plan
+    from bili2text.plan.values import Plan
     from bili2text.transcribe.engine import Engine
 
 _STDOUT = "-"
@@ -52,7 +53,9 @@ def run(request: Request, progress: Progress, environ: Mapping[str, str]) -> Ite
     if request.output.folder == _STDOUT and len(formats) != 1:
         raise UsageError("standard output takes one format", hint="name one, as in -f txt -o -")
     with closing(Loader(request, progress, environ)) as loader:
-        loader.check()
+        plan = loader.check()
+        if request.explain:
+            progress.show(explain.text(plan))
         job = _Job(request, formats, progress, loader, set())
         for text in request.sources:
             try:
@@ -86,6 +89,7 @@ class _Listened:
     duration: float  # seconds of sound, the silence put in for damage included
     damage: Damage
     work: float  # seconds it took, without loading the model
+    memory: Mapping[str, Json] = field(default_factory=dict)  # of the card; empty on the CPU
 
     @property
     def speed(self) -> float:
@@ -115,17 +119,17 @@ def _outcome(job: _Job, item: Item) -> Outcome:
 
 
 def _listen(job: _Job, media: Media) -> _Listened:
-    """Transcribe on the planned device; when a card fails, once more on the CPU if that is allowed."""
-    inspect(
-        media.path, job.request.track
-    )  # a file that is no sound is refused before a model is loaded for it
-    plan, engine = job.loader.engine()
-    try:
-        return _heard(job, media, plan, engine)
-    except CARD_FAILURES as error:
-        if not may_fall_back(plan, job.request):
-            raise
-        return _heard(job, media, *job.loader.on_cpu(error))
+    """Transcribe as planned; when the card fails, from the start by the next plan, where one is left."""
+    # a file that is no sound is refused before a model is loaded for it
+    inspect(media.path, job.request.track)
+    while True:
+        plan, engine = job.loader.engine()
+        try:
+            listened = _heard(job, media, plan, engine)
+        except CARD_FAILURES as error:
+            job.loader.step_down(error)
+        else:
+            return replace(listened, memory=job.loader.taken())
 
 
 def _heard(job: _Job, media: Media, plan: Plan, engine: Engine) -> _Listened:
@@ -241,6 +245,8 @@ def _document(request: Request, media: Media, listened: _Listened) -> Document:
         "compute_type": plan.compute_type,
         "batch_size": plan.batch_size,
         "beam_size": plan.beam_size,
+        "best_of": plan.best_of,
+        "memory": dict(listened.memory),
         "task": request.listening.options.task,
         "reasons": list(plan.reasons),
         "spoken_language": heard.language.language,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bili2text.audio.chunks import CutRules
 from bili2text.errors import Bili2TextError
-from bili2text.plan.choose import Plan, Wishes
+from bili2text.gpu.account import Watching
+from bili2text.plan.values import Plan, Wishes
 from bili2text.source.media import LinkOptions, Media
 from bili2text.subtitles.shape import Shape
 from bili2text.subtitles.writers import Document
@@ -48,6 +49,8 @@ class Request:
     output: Output = Output()
     filters: tuple[str, ...] = ()  # "denoise", "loudnorm"
     track: int | None = None  # audio track, from 1; None: the one the file calls default
+    watching: Watching = Watching()
+    explain: bool = False  # show the plan in full before anything is done
 
 
 @dataclass(frozen=True, slots=True)

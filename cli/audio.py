@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from cli.options import decode_options, model_options, output_options, source_options, speech_options
+from cli.model_options import model_options
+from cli.options import decode_options, output_options, source_options, speech_options
 from cli.parameters import Command
 from cli.settings import with_settings
 from cli.transcribing import transcribe

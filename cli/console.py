@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from bili2text.files import clean_text
+from bili2text.files import clean_lines, clean_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -91,6 +91,9 @@ class _Lines:
     def warn(self, text: str) -> None:
         print(f"warning: {clean_text(text)}", file=self._stream, flush=True)
 
+    def show(self, text: str) -> None:
+        print("\n".join(clean_lines(text)), file=self._stream, flush=True)
+
 
 class _Json:
     """One JSON object a line: {"event": "progress" | "done" | "failed" | "note" | "warning", ...}."""
@@ -106,6 +109,9 @@ class _Json:
 
     def warn(self, text: str) -> None:
         self.line({"event": "warning", "text": clean_text(text)})
+
+    def show(self, text: str) -> None:
+        self.line({"event": "shown", "lines": clean_lines(text)})
 
     def line(self, event: dict[str, Any]) -> None:
         print(json.dumps(event, ensure_ascii=False), file=self._stream, flush=True)
@@ -158,6 +164,9 @@ class _Bar:
 
     def warn(self, text: str) -> None:
         self._console.print(f"warning: {clean_text(text)}", markup=False, style="yellow")
+
+    def show(self, text: str) -> None:
+        self._console.print("\n".join(clean_lines(text)), markup=False, soft_wrap=True)
 
     def _bar(self) -> RichProgress:
         from rich.progress import BarColumn, Progress, TextColumn

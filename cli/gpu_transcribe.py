@@ -6,14 +6,8 @@ from typing import Any
 
 import click
 
-from cli.options import (
-    decode_options,
-    device_options,
-    model_options,
-    output_options,
-    source_options,
-    speech_options,
-)
+from cli.model_options import card_options, device_options, model_options
+from cli.options import decode_options, output_options, source_options, speech_options
 from cli.parameters import Command
 from cli.settings import with_settings
 from cli.transcribing import transcribe
@@ -24,14 +18,15 @@ from cli.transcribing import transcribe
 @source_options
 @model_options
 @device_options
+@card_options
 @decode_options
 @speech_options
 @output_options
 def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     """Write transcript and subtitles of SOURCE: a link, a Bilibili id, or a file.
 
-    Chooses the best model on disk that the free VRAM has room for, and says why; without a card it
-    runs on the CPU. The files written are printed, one a line.
+    Chooses the best model that the free VRAM has room for, and says why (--explain: in full); without a
+    card it runs on the CPU. The files written are printed, one a line.
 
     \b
     bili2text gpu-transcribe --url https://www.bilibili.com/video/BV1xx411c7mD

@@ -1,7 +1,8 @@
-"""`python cli/gpu_transcribe_optimized.py --url ...`: gpu-transcribe with the large model on a small card.
+"""`python cli/gpu_transcribe_optimized.py --url ...`: gpu-transcribe with the largest model a small card can hold.
 
-One window at a time, one candidate, int8 weights: the least memory the largest model can run in.
-What is said on the command line, or in the settings, comes before these.
+int8 weights, one window at a time, one candidate: the least memory each model can run in, tried on the best
+model first, before giving up to a smaller one. What is said on the command line, or in the settings, comes
+before these.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ if __package__ in (None, ""):
 from cli.gpu_transcribe import command
 from cli.main import run
 
-SMALLEST = {"model": "large-v3", "compute_type": "int8_float16", "batch_size": 1, "best_of": 1}
+# `prefer` is the default's; it is here because the order of models is the point
+SMALLEST = {"prefer": "quality", "use_int8": True, "batch_size": 1, "best_of": 1}
 
 
 def main() -> None:

@@ -21,6 +21,8 @@ COMMANDS = {
         "Transcript and subtitles of a link or file, on the GPU you have.",
     ),
     "audio": ("cli.audio", "The same on the CPU: slower, and never short of VRAM."),
+    "plan": ("cli.plan", "What would run here now, or on a card you do not have, and why."),
+    "gpu-optimize": ("cli.gpu_optimize", "What is here, does it work, what fits, and what would give more."),
     "models": ("cli.models", "The Whisper models: list, download, path, verify."),
     "config": ("cli.config", "The settings: show, set, path."),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.console import MODES, console
-from cli.options import model_dir_option
+from cli.model_options import model_dir_option
 from cli.parameters import Command, all_of, section
 
 if TYPE_CHECKING:

@@ -10,19 +10,14 @@ from pathlib import Path
 import click
 
 from cli.console import MODES
+from cli.model_options import planning_options
 from cli.parameters import Maybe, all_of, section
 
-_COMPUTE_TYPES = (
-    "auto", "default", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16",
-    "float16", "bfloat16", "float32",
-)  # fmt: skip
-_HUBS = ("hf", "hf-mirror", "modelscope")
 _count = click.IntRange(min=1)
 _share = click.FloatRange(0.0, 1.0)
 _seconds = click.FloatRange(min=0.0)
 
 _source = section("Source")
-_model = section("Model")
 _decode = section("Decoding")
 _speech = section("Speech")
 _output = section("Output")
@@ -81,75 +76,8 @@ source_options = all_of(
     _source("--loudnorm", is_flag=True, help="Level the loudness first (needs the ffmpeg program)."),
 )
 
-model_dir_option = _model(
-    "--model-dir",
-    "--model-directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="A folder that is a model, or that holds models by name.",
-)
-
-model_options = all_of(
-    _model(
-        "-m",
-        "--model",
-        default="auto",
-        show_default=True,
-        metavar="NAME",
-        help="tiny, base, small, medium, large-v3 (large), large-v3-turbo (turbo), distil-large-v3.5, ...; "
-        "a folder, or a hub id. auto: the best one on disk that fits.",
-    ),
-    model_dir_option,
-    _model(
-        "--compute-type",
-        type=click.Choice(_COMPUTE_TYPES),
-        default="auto",
-        show_default=True,
-        metavar="TYPE",
-        help="Precision: float32, float16, bfloat16, int16, int8, or int8_ with one of the others. "
-        "auto: what this card runs fast and right; int8 on a CPU.",
-    ),
-    _model("--fp16/--no-fp16", default=None, help="Short for --compute-type float16 / float32."),
-    _model(
-        "--threads", type=Maybe(click.IntRange(min=0)), metavar="N", help="CPU threads. Default: every core."
-    ),
-    _model(
-        "--batch-size",
-        type=Maybe(_count),
-        metavar="N",
-        help="Windows decoded at once. Default: 8 on a card, 4 on a CPU.",
-    ),
-    _model(
-        "--batched/--no-batched",
-        default=True,
-        show_default=True,
-        help="Decode several windows at once, or one after the other.",
-    ),
-    _model("--hub", type=click.Choice(_HUBS), help="Where models are downloaded from."),
-    _model(
-        "--offline",
-        "--local-files-only",
-        "--model-cache-only",
-        is_flag=True,
-        help="Use no network for models.",
-    ),
-)
-
-device_options = all_of(
-    _model(
-        "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cuda, cuda:N or cpu."
-    ),
-    _model("--device-index", type=click.IntRange(min=0), metavar="N", help="The same as --device cuda:N."),
-    _model(
-        "--cpu-fallback/--no-cpu-fallback",
-        default=True,
-        show_default=True,
-        help="Go on on the CPU when there is no card to use.",
-    ),
-)
-
 decode_options = all_of(
-    _decode("-l", "--language", metavar="LANG", help="en, zh, Chinese, ...; auto or None detects it."),
+    planning_options,
     _decode(
         "--multilingual/--no-multilingual", default=False, help="Detect the language again for every chunk."
     ),
@@ -168,27 +96,6 @@ decode_options = all_of(
         show_default=True,
         metavar="P",
         help="Decide as soon as the language is this likely.",
-    ),
-    _decode(
-        "--task",
-        type=click.Choice(("transcribe", "translate")),
-        default="transcribe",
-        show_default=True,
-        help="translate: into English, by Whisper itself.",
-    ),
-    _decode(
-        "--beam-size",
-        type=Maybe(_count, none=1),
-        metavar="N",
-        help="Width of the beam search; 1 or None is greedy. Default: 5 on a card, 8 on a CPU.",
-    ),
-    _decode(
-        "--best-of",
-        type=Maybe(_count),
-        default=5,
-        show_default=True,
-        metavar="N",
-        help="Candidates when sampling.",
     ),
     _decode(
         "--patience",
@@ -313,9 +220,6 @@ decode_options = all_of(
     ),
     _decode("--max-new-tokens", type=Maybe(_count), metavar="N", help="Tokens in a window at most."),
     _decode(
-        "--word-timestamps/--no-word-timestamps", default=False, show_default=True, help="Time every word."
-    ),
-    _decode(
         "--prepend-punctuations",
         default="\"'“¿([{-",
         metavar="CHARS",
@@ -385,6 +289,21 @@ speech_options = all_of(
     ),
 )
 
+explain_option = _talk(
+    "--explain", is_flag=True, help="Show every candidate, what it needs, and why it is taken or not."
+)
+
+talk_options = all_of(
+    _talk(
+        "--progress",
+        type=click.Choice(MODES),
+        default="auto",
+        show_default=True,
+        help="auto is a bar on a terminal and remarks alone elsewhere; json is for programs.",
+    ),
+    _talk("-q", "--quiet", is_flag=True, help="Warnings and errors only."),
+)
+
 output_options = all_of(
     _output(
         "-o",
@@ -426,12 +345,6 @@ output_options = all_of(
     _subtitles("--sentence", is_flag=True, help="Begin every sentence in a new cue."),
     _subtitles("--standard", is_flag=True, help="--sentence, two lines of 42."),
     _subtitles("--standard-asia", is_flag=True, help="--sentence, two lines of 16 full-width characters."),
-    _talk(
-        "--progress",
-        type=click.Choice(MODES),
-        default="auto",
-        show_default=True,
-        help="auto is a bar on a terminal and remarks alone elsewhere; json is for programs.",
-    ),
-    _talk("-q", "--quiet", is_flag=True, help="Warnings and errors only."),
+    explain_option,
+    talk_options,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -82,6 +83,24 @@ class Maybe(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
         if isinstance(found, float) and not math.isfinite(found):
             self.fail(f"{value!r} is no number.", param, ctx)
         return found
+
+
+class Memory(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic since click 8.5
+    """An amount of memory, in GB unless a unit says otherwise; gives MiB; a GB has 1024 MB."""
+
+    name = "memory"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int:
+        """Return MiB: of 4, "4", "4GB", "4.5 GiB", "500M"."""
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([gm])(?:i?b)?)?\s*", str(value), re.IGNORECASE)
+        if found is None:
+            self.fail(f"{value!r} is no amount of memory; write 4, 4.5GB or 500MB.", param, ctx)
+        return round(float(found[1]) * (1 if (found[2] or "g").lower() == "m" else 1024))
 
 
 def section(name: str) -> Callable[..., Callable[[F], F]]:

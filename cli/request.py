@@ -7,7 +7,10 @@ from typing import Any
 
 from bili2text.audio.chunks import CutRules
 from bili2text.errors import UsageError
-from bili2text.plan.choose import Wishes
+from bili2text.gpu.account import Watching
+from bili2text.models.catalog import LocalFolder, resolve
+from bili2text.plan.precision import PrecisionWish
+from bili2text.plan.values import Wishes
 from bili2text.request import ModelPlace, Output, Request
 from bili2text.source.media import LinkOptions
 from bili2text.subtitles.shape import STANDARD, STANDARD_ASIA, Shape
@@ -33,13 +36,15 @@ def request(values: dict[str, Any], sources: tuple[str, ...]) -> Request:
         sources=sources,
         link=_link(values),
         models=ModelPlace(values["model_dir"], values["hub"], values["offline"], values["proxy"]),
-        wishes=_wishes(values),
+        wishes=wishes(values),
         listening=_listening(values),
         rules=_rules(values),
         shape=_shape(values),
         output=Output(values["output_dir"], values["output_format"], values["overwrite"], values["skip"]),
         filters=tuple(name for name in ("denoise", "loudnorm") if values[name]),
         track=values["audio_track"],
+        watching=Watching(values.get("enable_monitoring", False), values.get("min_free_memory", 0)),
+        explain=values["explain"],
     )
 
 
@@ -51,7 +56,8 @@ def _link(values: dict[str, Any]) -> LinkOptions:
     return LinkOptions(**given)
 
 
-def _wishes(values: dict[str, Any]) -> Wishes:
+def wishes(values: dict[str, Any]) -> Wishes:
+    """Return what is wished of the plan. Raises UsageError for a device or a model there is not."""
     device = values.get("device", "cpu").lower()
     if values.get("device_index") is not None and device in ("auto", "cuda"):
         device = f"cuda:{values['device_index']}"
@@ -65,14 +71,42 @@ def _wishes(values: dict[str, Any]) -> Wishes:
     return Wishes(
         model=values["model"],
         device=device,
+        gpu=values.get("gpu"),
         compute_type=compute_type,
         batch_size=values["batch_size"],
         beam_size=values["beam_size"],
+        best_of=values["best_of"],
         threads=values["threads"] or 0,
         cpu_fallback=values.get("cpu_fallback", True),
         language=code(values["language"]),
         task=values["task"],
+        prefer=values["prefer"],
+        policy=values.get("policy", "measured"),
+        precision=_precision(values),
+        auto_optimize=values.get("auto_optimize", True),
+        vram_budget_mib=values.get("vram_budget"),
+        reserve_mib=values.get("reserve") or 0,
+        max_model=values["max_model"],
+        min_model=values["min_model"],
+        batched=values["batched"],
+        word_timestamps=values["word_timestamps"],
     )
+
+
+def _precision(values: dict[str, Any]) -> PrecisionWish:
+    named = values.get("fp16_models") or ""
+    return PrecisionWish(
+        use_fp16=values.get("use_fp16", True),
+        use_int8=values.get("use_int8"),
+        policy=values.get("precision_policy", "fp16"),
+        fp16_models=tuple(_model_name(name) for name in named.split(",") if name.strip()),
+    )
+
+
+def _model_name(text: str) -> str:
+    """Return the name of a model as we write it. Raises UsageError for one there is not."""
+    model = resolve(text.strip())
+    return text.strip() if isinstance(model, LocalFolder) else model.name
 
 
 def _listening(values: dict[str, Any]) -> Listening:
@@ -102,7 +136,6 @@ def _decoding(values: dict[str, Any]) -> DecodeOptions:
     )
     return DecodeOptions(
         **{name: values[name] for name in same},
-        best_of=values["best_of"] or 1,
         patience=values["patience"] or 1.0,
         length_penalty=1.0 if values["length_penalty"] is None else values["length_penalty"],
         log_prob_threshold=values["logprob_threshold"],

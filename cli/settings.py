@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 # What belongs to one run and has no place in settings.
-_NEVER = {"urls", "as_json", "overwrite", "refresh", "batch_file"}
+_NEVER = {"urls", "as_json", "overwrite", "refresh", "batch_file", "simulate", "explain"}
 
 
 def with_settings(function: F) -> F:

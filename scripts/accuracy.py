@@ -151,7 +151,7 @@ def ours(compute_type: str, beam_size: int | None = None) -> Callable[[str], Hea
 
     def make(model: str) -> Hear:
         from bili2text import pipeline
-        from bili2text.plan.choose import Wishes
+        from bili2text.plan.values import Wishes
         from bili2text.progress import Silent
         from bili2text.request import Output, Request, Result
         from bili2text.settings import environment

@@ -79,7 +79,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 def transcribe(link: str) -> int:
     """Run the main command as a user would, and return its exit code."""
-    command = ["-m", "cli.main", "gpu-transcribe", "--url", link, "-o", str(RESULTS), "--overwrite"]
+    # offline, as to models: the best that fits would be downloaded, and PyPI is all a demo may need
+    options = ["-o", str(RESULTS), "--overwrite", "--offline"]
+    command = ["-m", "cli.main", "gpu-transcribe", "--url", link, *options]
     print(f"\n$ python {' '.join(command)}", flush=True)
     return subprocess.run([sys.executable, *command], check=False).returncode
 

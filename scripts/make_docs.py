@@ -1,6 +1,7 @@
-"""Write docs/cli.md from the live --help, and the figures in docs/accuracy.md from what was measured.
+"""Write docs/cli.md from the live --help, and every table in the docs from what was measured or is computed.
 
-With --check nothing is written, and what is out of date is an error.
+A page marks where a table stands: `<!-- name -->` ... `<!-- end -->`. With --check nothing is written, and
+what is out of date is an error.
 """
 
 from __future__ import annotations
@@ -8,10 +9,17 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also when this is imported by a test
+
+import footprints
+import golden
+import optimize_pages
+from acceptance.report import gpu_table
 
 from cli.main import cli
 
@@ -28,24 +36,28 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 input missing or unusable, 4 a dependency
 
 
 def main() -> int:
-    """Return 0, or 1 when --check finds a page that is out of date."""
-    wanted = {DOCS / "cli.md": command_line(), DOCS / "accuracy.md": with_figures(DOCS / "accuracy.md")}
+    """Return 0, or 1 when --check finds a file that is out of date."""
+    wanted = {DOCS / "cli.md": command_line(), DOCS / "measurements" / "memory.csv": footprints.table()}
+    wanted |= {DOCS / name: with_tables(DOCS / name, tables) for name, tables in TABLES.items()}
     if "--check" not in sys.argv[1:]:
         for path, text in wanted.items():
             path.write_text(text, encoding="utf-8")
         return 0
-    old = [path.name for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
-    for name in old:
-        print(f"docs/{name} is out of date: run scripts/make_docs.py", file=sys.stderr)
+    old = [path for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
+    for path in old:
+        print(f"{path.relative_to(DOCS.parent)} is out of date: run scripts/make_docs.py", file=sys.stderr)
     return 1 if old else 0
 
 
-def with_figures(page: Path) -> str:
-    """Return the page with what stands between its marks made anew from docs/measurements."""
+def with_tables(page: Path, tables: Mapping[str, Callable[[], str]]) -> str:
+    """Return the page with what stands between its marks made anew."""
     text = page.read_text(encoding="utf-8")
-    for name, figures in (("errors", errors()), ("memory", memory())):
+    for name, table in tables.items():
         marks = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = marks.sub(lambda found, figures=figures: found[1] + figures + found[2], text)  # type: ignore[misc]
+        made = table().rstrip()
+        text, count = marks.subn(lambda found, made=made: f"{found[1]}{made}\n{found[2]}", text)  # type: ignore[misc]
+        if count != 1:
+            raise SystemExit(f"{page.name} has {count} places marked {name}")
     return text
 
 
@@ -91,6 +103,15 @@ def walk(command: click.Command, path: str, context: click.Context) -> Iterator[
             below = command.get_command(context, name)
             if below is not None:
                 yield from walk(below, f"{path} {name}", click.Context(below, parent=context, info_name=name))
+
+
+TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "accuracy.md": {"errors": errors, "memory": memory},
+    "gpu.md": {"measured": gpu_table},
+    "gpu_optimize.md": {"situations": optimize_pages.pages},
+    "memory.md": {"published": footprints.published_table, "cpu": footprints.cpu_table},
+    "plan.md": {"golden": golden.golden_table},
+}
 
 
 if __name__ == "__main__":

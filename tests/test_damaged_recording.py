@@ -12,7 +12,7 @@ import pytest
 
 from bili2text import pipeline
 from bili2text.audio.decode import Decoder
-from bili2text.plan.choose import Wishes
+from bili2text.plan.values import Wishes
 from bili2text.progress import Silent
 from bili2text.request import Output, Request, Result
 from bili2text.segments import Word

@@ -15,7 +15,7 @@ import sys, wave
 from pathlib import Path
 from bili2text import pipeline
 from bili2text.errors import RuntimeFailure
-from bili2text.plan.choose import Plan
+from bili2text.plan.values import Plan
 from bili2text.progress import Silent
 from bili2text.request import Request
 from bili2text.source.local import open_file

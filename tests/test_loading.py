@@ -12,7 +12,7 @@ import pytest
 from bili2text.errors import DependencyError, ModelError, UsageError
 from bili2text.gpu.device import Cards, Device
 from bili2text.loading import Loader
-from bili2text.plan.choose import Machine, Wishes
+from bili2text.plan.values import Machine, Wishes
 from bili2text.progress import Silent
 from bili2text.request import ModelPlace, Request
 from bili2text.transcribe.engine import Window
@@ -28,9 +28,11 @@ class Notes(Silent):
         self.warnings.append(text)
 
 
-def with_a_card(request: Request, environ: Mapping[str, str]) -> Machine:
+def with_a_card(wishes: Wishes, environ: Mapping[str, str]) -> Machine:
     """A machine whose driver tells of a card that CUDA cannot use, which is what this one makes of it."""
-    return Machine(Cards((Device(0, "GPU-0", "NVIDIA RTX", (8, 9), 8188, 7000, "570"),)), 16.0, 2)
+    card = Device(0, "GPU-0", "NVIDIA RTX", (8, 9), 8188, 7000, "570")
+    cards = Cards(()) if wishes.device == "cpu" else Cards((card,))
+    return Machine(cards, 16.0, 2, library="4.8.5")
 
 
 def loader(

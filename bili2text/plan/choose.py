@@ -1,186 +1,194 @@
-"""Choose model, device, precision and batch from what is free and what the user asked for. Pure."""
+"""Choose model, device, precision, batch and beam from what is free and what the user asked for. Pure.
+
+The plan is the best of all that fit: quality first, then beam, precision and batch (`candidates.key`). What
+fits can only grow with the free memory, so more of it never gives a worse plan. Where nobody insists on a
+card, the CPU is weighed as well: its models count a step less, and only where it is fast enough.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from bili2text.errors import DependencyError, UsageError
-from bili2text.gpu.device import Cards, Device
+from bili2text.errors import DependencyError, OutOfMemory, UsageError
+from bili2text.gpu.device import Device
 from bili2text.models.catalog import ModelCard
-from bili2text.plan import guide
+from bili2text.plan import precision, remarks, room
+from bili2text.plan.candidates import Fit, Place, quality, site
+from bili2text.plan.guide import by_guide
+from bili2text.plan.shortlist import Model, models
+from bili2text.plan.survey import Seen, best, fastest, least, short, survey, walk
+from bili2text.plan.values import Machine, Plan, Stock, Wishes
 
-_GPU_BATCH = 8
-_CPU_BATCH = 4  # a CPU has no idle units to fill: a larger batch only takes more memory
-_GPU_BEAM = 5  # openai-whisper's; each beam more is memory for every window of the batch
-_CPU_BEAM = 8  # a CPU hardly notices, Chinese gains: docs/accuracy.md
-_ONLY_ON_CARDS = ("float16", "bfloat16", "int8_float16", "int8_bfloat16")
+# Ranks by which the CPU's model must be better than the card's: from turbo to large-v3 is not enough
+_HANDICAP = 5
 _FALLBACK_HINT = "leave out --no-cpu-fallback to run on the CPU"
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user asked for; "auto" and None leave it to us."""
+def choose(wishes: Wishes, machine: Machine, stock: Stock) -> Plan:
+    """Return the plan, and with it every candidate that was looked at.
 
-    model: str = "auto"
-    device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1"
-    compute_type: str = "auto"
-    batch_size: int | None = None
-    beam_size: int | None = None
-    threads: int = 0  # on the CPU; 0: every core
-    cpu_fallback: bool = True
-    language: str | None = None
-    task: str = "transcribe"
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What this computer has free now."""
-
-    cards: Cards
-    ram_gib: float
-    cores: int
-    cublas: str = ""  # why cuBLAS cannot be loaded, or empty
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will run, and why."""
-
-    model: str
-    device: str  # "cpu" or "cuda"
-    device_index: int
-    device_name: str
-    compute_type: str
-    batch_size: int
-    beam_size: int
-    threads: int
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where to run: a card, or the CPU and why not a card."""
-
-    device: Device | None
-    reasons: tuple[str, ...]
-
-
-def choose(wishes: Wishes, machine: Machine, on_disk: tuple[ModelCard, ...]) -> Plan:
-    """Return the plan. `on_disk` are the models that can be loaded without a download.
-
-    With no wish for a model the best one on disk that fits by the guide's table is taken, or else the
-    best that would fit once downloaded. Raises DependencyError when a card is wanted, there is none, and
-    the CPU is ruled out; UsageError when the wishes contradict each other.
+    Of several cards the one where the best plan fits is taken. Raises DependencyError when a card is
+    wanted, there is none, and the CPU is ruled out; OutOfMemory when nothing fits; UsageError when the
+    wishes contradict each other or name a card that is not there.
     """
-    place = _place(wishes, machine)
-    if place.device is None:
-        return _on_cpu(wishes, machine, on_disk, place.reasons)
-    compute_type = _wanted_type(wishes) or guide.precision(place.device)
-    free = place.device.free_gib
-    name = wishes.model
-    reasons = place.reasons
-    if name == "auto":
-        fitting = [card for card in _usable(on_disk, wishes) if guide.fits_gpu(card.name, compute_type, free)]
-        if not fitting and on_disk and wishes.cpu_fallback:
-            why = f"no model on disk fits in {free:.1f} GiB of free VRAM: using the CPU"
-            return _on_cpu(wishes, machine, on_disk, (*reasons, why))
-        name, why = _best(fitting, _downloads(free, compute_type), f"{free:.1f} GiB of free VRAM")
-        reasons = (*reasons, why)
-    return Plan(
-        model=name,
-        device="cuda",
-        device_index=place.device.index,
-        device_name=place.device.name,
-        compute_type=compute_type,
-        batch_size=wishes.batch_size or _GPU_BATCH,
-        beam_size=wishes.beam_size or _GPU_BEAM,
-        threads=wishes.threads or machine.cores,
-        reasons=reasons,
-    )
+    cards, reasons = _cards(wishes, machine)
+    known = models(wishes, stock)
+    if wishes.policy == "guide":
+        wishes, cards, said = by_guide(wishes, cards, known, machine.library)
+        reasons = (*reasons, *said)
+        known = models(wishes, stock)
+    places = tuple(Place(card, room.on_card(card, wishes)) for card in cards)
+    seen = survey(places, known, wishes, machine)
+    taken = best(seen, wishes)
+    if taken is None and cards:
+        taken, seen, said = _otherwise(seen, places, known, wishes, machine)
+        reasons = (*reasons, *said)
+    if cards and (taken is None or _could_be_better(taken, known, wishes)):
+        taken, reasons, seen = _or_cpu(taken, reasons, seen, known, wishes, machine)
+    elif not cards:
+        seen = _cpu(known, wishes, machine)
+        taken = best(seen, wishes) or fastest(seen)
+    if taken is None:
+        raise OutOfMemory(
+            f"no model fits: {short(seen)}", hint="close other programs, or use a smaller --model"
+        )
+    reasons = (*reasons, *remarks.on(taken, seen, wishes, machine))
+    return _plan(taken, seen, tuple(map(remarks.one_line, reasons)), wishes, machine)
 
 
-def on_cpu_instead(plan: Plan, wishes: Wishes, why: str, cores: int) -> Plan:
-    """Return the same work for the CPU, after the card failed: what `audio` would do with this model."""
-    return replace(
-        plan,
-        device="cpu",
-        device_index=0,
-        device_name=f"CPU, {cores} cores",
-        compute_type="int8",
-        batch_size=wishes.batch_size or _CPU_BATCH,
-        beam_size=wishes.beam_size or _CPU_BEAM,
-        reasons=(*plan.reasons, why),
-    )
+def _or_cpu(
+    taken: Fit | None,
+    reasons: tuple[str, ...],
+    seen: tuple[Seen, ...],
+    known: tuple[Model, ...],
+    wishes: Wishes,
+    machine: Machine,
+) -> tuple[Fit | None, tuple[str, ...], tuple[Seen, ...]]:
+    """Return what the CPU would do instead, where allowed and better; the reasons; all that was seen."""
+    if not wishes.cpu_fallback:
+        if taken is None:
+            hint = f"`bili2text gpu-optimize` shows who holds the memory; or {_FALLBACK_HINT}"
+            raise OutOfMemory(f"nothing fits on the card: {short(seen)}", hint=hint)
+        return taken, reasons, seen
+    there = _cpu(known, wishes, machine)
+    other = best(there, wishes)
+    everything = (*seen, *there)
+    if taken is None:
+        why = f"nothing fits on the card, using the CPU: {short(seen)}"
+        return other or fastest(there), (*reasons, why), everything
+    if other is None or not _outdoes(other.card, taken.card, wishes):
+        return taken, reasons, everything
+    how = f"{other.card.name} at about {other.speed:.1f}x realtime (--device cuda keeps to the card)"
+    why = f"the card has room for {taken.card.name} at most, the CPU can do {how}"
+    return other, (*reasons, why), everything
 
 
-def _place(wishes: Wishes, machine: Machine) -> _Place:
+def _could_be_better(taken: Fit, known: tuple[Model, ...], wishes: Wishes) -> bool:
+    """Return whether there is a better model than the card's best, and nobody insisted on the card."""
+    free = wishes.device == "auto" and wishes.gpu is None and wishes.policy == "measured"
+    return free and any(one.allowed and _outdoes(one.card, taken.card, wishes) for one in known)
+
+
+def _outdoes(there: ModelCard, here: ModelCard, wishes: Wishes) -> bool:
+    """Return whether a model on the CPU is so much better than one on the card that it is worth the wait."""
+    return quality(there, wishes.prefer) - _HANDICAP > quality(here, wishes.prefer)
+
+
+def _otherwise(
+    seen: tuple[Seen, ...],
+    places: tuple[Place, ...],
+    known: tuple[Model, ...],
+    wishes: Wishes,
+    machine: Machine,
+) -> tuple[Fit | None, tuple[Seen, ...], tuple[str, ...]]:
+    """Return what fits when parts that were asked for do not: another batch and search, then precision.
+
+    With --no-auto-optimize nothing gives way: what was asked for is taken, whether it fits or not, unless
+    it is beyond a limit that was asked for, too.
+    """
+    if not wishes.auto_optimize:
+        free = wishes.model != "auto" and wishes.vram_budget_mib is None and not wishes.reserve_mib
+        taken = least(seen) if free else None
+        return taken, seen, ("it does not fit by our reckoning, and nothing may give way",) if taken else ()
+    looser = replace(wishes, batch_size=None, beam_size=None, best_of=None)
+    for loose in (looser, replace(looser, compute_type="auto")):
+        if loose != wishes:
+            again = survey(places, known, loose, machine)
+            if taken := best(again, loose):
+                return taken, again, (f"what was asked for does not fit: {short(seen)}",)
+    return None, seen, ()
+
+
+def _cpu(known: tuple[Model, ...], wishes: Wishes, machine: Machine) -> tuple[Seen, ...]:
+    return survey((Place(None, room.in_ram(machine)),), known, wishes, machine)
+
+
+def _cards(wishes: Wishes, machine: Machine) -> tuple[tuple[Device, ...], tuple[str, ...]]:
+    """Return the cards to plan for, and why not more; none means the CPU."""
     if wishes.device == "cpu":
-        return _Place(None, ())
+        return (), ()
     cards = machine.cards.devices
     problem = machine.cards.reason if not cards else machine.cublas
-    if wishes.device.startswith("cuda:") and cards:
-        known = ", ".join(f"cuda:{card.index}" for card in cards)
-        cards = tuple(card for card in cards if f"cuda:{card.index}" == wishes.device)
-        if not cards:
-            raise UsageError(f"there is no card {wishes.device}", hint=f"there is {known}")
+    cards = tuple(card for card in _named(wishes, cards) if card.uuid not in wishes.without)
+    if wishes.without and not cards:
+        problem = "the card failed"
+    able = tuple(card for card in cards if not precision.unusable(card))
+    said = tuple(f"{card.name}: {precision.unusable(card)}" for card in cards if card not in able)
+    problem = problem or ("" if able else said[0])
     if not problem:
-        best = max(cards, key=lambda card: (card.free_mib, -card.index))
-        return _Place(best, (f"{best.name}: {best.free_gib:.1f} of {best.total_mib / 1024:.1f} GiB free",))
+        return able, (*machine.cards.lost, *said)
     if not wishes.cpu_fallback:
         raise DependencyError(f"no graphics card to use: {problem}", hint=_FALLBACK_HINT)
-    return _Place(None, (f"using the CPU: {problem}",))
+    return (), (*machine.cards.lost, f"using the CPU: {problem}")
 
 
-def _on_cpu(
-    wishes: Wishes, machine: Machine, on_disk: tuple[ModelCard, ...], reasons: tuple[str, ...]
+def _named(wishes: Wishes, cards: tuple[Device, ...]) -> tuple[Device, ...]:
+    """Return the card that was asked for by index or UUID, or all of them. Raises UsageError."""
+    if not cards:
+        return ()
+    if wishes.gpu is not None:
+        found = tuple(card for card in cards if card.uuid.lower().startswith(wishes.gpu.lower()))
+        if len(found) != 1:
+            there = ", ".join(f"{card.uuid} ({card.name})" for card in cards)
+            raise UsageError(
+                f"{len(found) or 'no'} cards begin with {wishes.gpu!r}", hint=f"there is {there}"
+            )
+        return found
+    if wishes.device.startswith("cuda:"):
+        found = tuple(card for card in cards if f"cuda:{card.index}" == wishes.device)
+        if not found:
+            there = ", ".join(f"cuda:{card.index}" for card in cards)
+            raise UsageError(f"there is no card {wishes.device}", hint=f"there is {there}")
+        return found
+    return cards
+
+
+def _plan(
+    taken: Fit, seen: tuple[Seen, ...], reasons: tuple[str, ...], wishes: Wishes, machine: Machine
 ) -> Plan:
-    asked = _wanted_type(wishes)
-    compute_type = asked or "int8"
-    if asked in _ONLY_ON_CARDS and wishes.device != "cpu":
-        compute_type = "int8"
-        reasons = (*reasons, f"a CPU does not compute in {asked}: int8 instead")
-    name = wishes.model
-    if name == "auto":
-        fitting = [card for card in _usable(on_disk, wishes) if guide.fits_cpu(card.name, machine.ram_gib)]
-        small = "small" if guide.fits_cpu("small", machine.ram_gib) else "base"
-        name, why = _best(fitting, small, f"{machine.ram_gib:.1f} GiB of free RAM")
-        reasons = (*reasons, why)
+    device = taken.place.device
+    setting = taken.setting
+    model = next(one.model for one in seen if one.look.best is taken or one.look.least is taken)
     return Plan(
-        model=name,
-        device="cpu",
-        device_index=0,
-        device_name=f"CPU, {machine.cores} cores",
-        compute_type=compute_type,
-        batch_size=wishes.batch_size or _CPU_BATCH,
-        beam_size=wishes.beam_size or _CPU_BEAM,
+        model=taken.card.name if wishes.model == "auto" or wishes.policy == "guide" else wishes.model,
+        device="cpu" if device is None else "cuda",
+        device_index=0 if device is None else device.index,
+        device_name=f"CPU, {machine.cores} cores" if device is None else device.name,
+        compute_type=setting.compute_type,
+        batch_size=setting.batch_size,
+        beam_size=setting.beam_size,
         threads=wishes.threads or machine.cores,
         reasons=reasons,
-    )
-
-
-def _wanted_type(wishes: Wishes) -> str | None:
-    return None if wishes.compute_type in ("auto", "default") else wishes.compute_type
-
-
-def _usable(on_disk: tuple[ModelCard, ...], wishes: Wishes) -> list[ModelCard]:
-    """Return the models that can do the job in that language."""
-    return [
-        card
-        for card in on_disk
-        if (not card.english_only or wishes.language == "en")
-        and (wishes.task != "translate" or card.translates)
-    ]
-
-
-def _best(fitting: list[ModelCard], download: str, room: str) -> tuple[str, str]:
-    if not fitting:
-        return download, f"no model on disk fits: {download} is the best for {room}"
-    best = max(fitting, key=lambda card: card.rank)
-    return best.name, f"{best.name} is the best model on disk that fits in {room}"
-
-
-def _downloads(free_gib: float, compute_type: str) -> str:
-    """Return the largest model of the guide's tree that fits, for when nothing is on disk."""
-    return next(
-        (name for name in ("medium", "small", "base") if guide.fits_gpu(name, compute_type, free_gib)), "tiny"
+        best_of=setting.best_of,
+        encoder_batch=setting.encoder_batch,
+        word_timestamps=setting.word_timestamps,
+        told=setting.told,
+        gpu="" if device is None else device.uuid,
+        site=None if device is None else site(device, machine),
+        on_disk=model.on_disk,
+        need_mib=taken.need.mib,
+        origin=taken.need.origin,
+        room=taken.place.room,
+        footprint=taken.footprint,
+        walk=walk(seen, taken, wishes),
     )

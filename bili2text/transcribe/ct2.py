@@ -27,7 +27,7 @@ from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import PrecisionFailure, UsageError
 from bili2text.segments import Segment, Word
 from bili2text.transcribe.ct2_errors import translated
-from bili2text.transcribe.engine import WINDOW_SECONDS, Decoded, DecodeOptions, Window
+from bili2text.transcribe.engine import USUAL, WINDOW_SECONDS, Decoded, DecodeOptions, Effort, Window
 from bili2text.transcribe.tokens import Piece, pieces
 
 View = Any  # what CTranslate2 hands out has no types: a StorageView, or a result of one
@@ -58,6 +58,8 @@ class Ct2Engine:
     def __init__(self, load: Load, options: DecodeOptions) -> None:
         """Load the model. Raises ModelError, DependencyError, OutOfMemory or RuntimeFailure."""
         self._options = options
+        self._load = load
+        self._sampled = False  # whether this load of the model drew random numbers
         self._place = "the GPU" if load.device == "cuda" else "memory"
         # on Windows, sound encoded on the card and decoded there in a second call may come out wrong
         # (OpenNMT/CTranslate2#2089): it takes the way through RAM
@@ -103,35 +105,63 @@ class Ct2Engine:
             found = self._whisper.model.detect_language(self._encode(list(sounds)))
         return tuple({token[2:-2]: float(probability) for token, probability in one} for one in found)
 
-    def decode(self, windows: tuple[Window, ...]) -> tuple[Decoded, ...]:
+    def decode(self, windows: tuple[Window, ...], effort: Effort = USUAL) -> tuple[Decoded, ...]:
         """Return what each window said, in order; all have the same language."""
-        prompts = [self._prompt(window) for window in windows]
+        options = effort.on(self._options)
+        if effort.bare:
+            windows = tuple(replace(window, previous=()) for window in windows)
+        prompts = [self._prompt(window, options) for window in windows]
         starts = [prompt.index(self._tokenizer(windows[0].language).sot) for prompt in prompts]
-        if len(set(starts)) == 1:
-            return self._decode_together(windows, prompts)
         # CTranslate2 wants the text to begin at the same place in every prompt of a batch
         found: dict[int, Decoded] = {}
         for start in sorted(set(starts)):
             same = [index for index, one in enumerate(starts) if one == start]
             together = tuple(windows[index] for index in same)
-            decoded = self._decode_together(together, [prompts[index] for index in same])
+            decoded = self._decode_together(together, [prompts[index] for index in same], options)
             found.update(zip(same, decoded, strict=True))
         return tuple(found[index] for index in range(len(windows)))
 
-    def _decode_together(self, windows: tuple[Window, ...], prompts: list[list[int]]) -> tuple[Decoded, ...]:
+    def _decode_together(
+        self, windows: tuple[Window, ...], prompts: list[list[int]], options: DecodeOptions
+    ) -> tuple[Decoded, ...]:
         with translated(self._place):
-            encoded = self._encode([window.samples for window in windows])
-            language = windows[0].language
-            hypotheses = self._generate(encoded, prompts, self._options.temperatures[0], language)
-            decoded = self._finish(windows, encoded, hypotheses)
+            hypotheses, decoded = self._first(windows, prompts, options)
             return tuple(
-                self._again(window, prompt, hypothesis)
-                if self._fails(hypothesis) and len(self._options.temperatures) > 1
+                self._again(window, prompt, hypothesis, options)
+                if self._fails(hypothesis) and len(options.temperatures) > 1
                 else result
                 for window, prompt, hypothesis, result in zip(
                     windows, prompts, hypotheses, decoded, strict=True
                 )
             )
+
+    def _first(
+        self, windows: tuple[Window, ...], prompts: list[list[int]], options: DecodeOptions
+    ) -> tuple[list[_Hypothesis], tuple[Decoded, ...]]:
+        """Decode all windows at the first temperature. What was encoded is let go before a model is."""
+        temperature = options.temperatures[0]
+        if temperature > 0:
+            self._reseed()
+        encoded = self._encode([window.samples for window in windows])
+        hypotheses = self._generate(encoded, prompts, temperature, windows[0].language, options)
+        return hypotheses, self._finish(windows, encoded, hypotheses)
+
+    def _reseed(self) -> None:
+        """Make the next sampling draw from the start of the seed's numbers, by loading the model anew.
+
+        CTranslate2 keeps one generator for each worker thread and seeds it once, when it is first asked
+        (src/random.cc, src/cuda/random.cu); `unload_model` keeps the threads. A new model has new ones.
+        """
+        if self._sampled:
+            self._whisper.model.unload_model()  # first: there may be no room for two
+            self._whisper.model = ctranslate2.models.Whisper(
+                str(self._load.folder),
+                device=self._load.device,
+                device_index=self._load.device_index,
+                compute_type=self._load.compute_type,
+                intra_threads=self._load.threads,
+            )
+        self._sampled = True
 
     def close(self) -> None:
         """Let go of the model and its memory."""
@@ -163,13 +193,13 @@ class Ct2Engine:
             )
         return self._tokenizers[language]
 
-    def _prompt(self, window: Window) -> list[int]:
+    def _prompt(self, window: Window, options: DecodeOptions | None = None) -> list[int]:
         """Return the tokens a window is told: what was said before, its language and task, how it begins.
 
         The model has room for 448 tokens. As in openai-whisper at most 223 of them come before the text:
         hotwords and prompt first, the end of the text before in what they leave.
         """
-        options = self._options
+        options = options or self._options
         tokenizer = self._tokenizer(window.language)
         told: list[int] = []
         if options.hotwords:
@@ -196,8 +226,8 @@ class Ct2Engine:
         prompts: list[list[int]],
         temperature: float,
         language: str,
+        options: DecodeOptions,
     ) -> list[_Hypothesis]:
-        options = self._options
         tokenizer = self._tokenizer(language)
         search = (
             {"beam_size": 1, "num_hypotheses": options.best_of, "sampling_topk": 0}
@@ -247,12 +277,15 @@ class Ct2Engine:
                 hint="use another --compute-type: int8_float32 or float32",
             )
 
-    def _again(self, window: Window, prompt: list[int], first: _Hypothesis) -> Decoded:
+    def _again(
+        self, window: Window, prompt: list[int], first: _Hypothesis, options: DecodeOptions
+    ) -> Decoded:
         """Decode one window at the higher temperatures until one passes; else the likeliest of all."""
+        self._reseed()
         encoded = self._encode([window.samples])
         tried = [first]
-        for temperature in self._options.temperatures[1:]:
-            (hypothesis,) = self._generate(encoded, [prompt], temperature, window.language)
+        for temperature in options.temperatures[1:]:
+            (hypothesis,) = self._generate(encoded, [prompt], temperature, window.language, options)
             tried.append(hypothesis)
             if not self._fails(hypothesis):
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bili2text.segments import Segment
 
 WINDOW_SECONDS = 30.0  # what Whisper hears at once
+ROOM_BEFORE = 223  # tokens of prompt, hotwords and text before that a window is told at most, as in openai-whisper
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,36 @@ class DecodeOptions:
     prepend_punctuations: str = "\"'“¿([{-"
     append_punctuations: str = "\"'.。,，!！?？:：”)]}、"
 
+    @property
+    def told(self) -> int:
+        """Tokens each window is told before its own, at most; a token is at least a byte."""
+        if self.condition_on_previous_text:
+            return ROOM_BEFORE
+        texts = (self.initial_prompt, self.hotwords, self.prefix)
+        return min(ROOM_BEFORE, sum(len(f" {text}".encode()) for text in texts if text))
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to try one call of `decode`; what is None is as the options say."""
+
+    temperatures: tuple[float, ...] | None = None
+    bare: bool = False  # without prompt, hotwords, prefix and the text before
+    no_repeat_ngram_size: int | None = None
+
+    def on(self, options: DecodeOptions) -> DecodeOptions:
+        """Return the options of one call."""
+        if self.temperatures is not None:
+            options = replace(options, temperatures=self.temperatures)
+        if self.no_repeat_ngram_size is not None:
+            options = replace(options, no_repeat_ngram_size=self.no_repeat_ngram_size)
+        if self.bare:
+            options = replace(options, initial_prompt=None, hotwords=None, prefix=None)
+        return options
+
+
+USUAL = Effort()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
@@ -74,8 +105,10 @@ class Engine(Protocol):
     def languages(self, sounds: tuple[NDArray[np.float32], ...]) -> tuple[dict[str, float], ...]:
         """Return, for each window of sound, the probability (0..1) of each language the model knows."""
 
-    def decode(self, windows: tuple[Window, ...]) -> tuple[Decoded, ...]:
+    def decode(self, windows: tuple[Window, ...], effort: Effort = USUAL) -> tuple[Decoded, ...]:
         """Return what each window said, in order; all have the same language.
+
+        The same windows with the same effort say the same, whatever was decoded before them.
 
         Raises OutOfMemory when the device has no room for so many at once, PrecisionFailure when what it
         computes is no text, RuntimeFailure when the device fails otherwise.

@@ -54,7 +54,7 @@ def test_a_dead_host_is_refused(program: Callable, tmp_path: Path, link: str) ->
         (("audio", "talk.wav", "--model", "medium", "--offline"), 4),
         (("audio", "talk.wav", "--model", "tiny.en", "--language", "zh"), 2),
         (("audio", "talk.wav", "--model", "turbo", "--task", "translate"), 2),
-        (("audio", "talk.wav", "--compute-type", "float16"), 4),
+        (("audio", "talk.wav", "--compute-type", "float16"), 5),
         (("audio", "talk.wav", "--condition-on-previous-text"), 2),
         (("audio", "talk.wav", "--overwrite", "--skip"), 2),
         (("gpu-transcribe", "talk.wav", "--no-cpu-fallback"), 4),
