@@ -1,0 +1,1 @@
+"""What is here, whether it works, what to run on it, and what would give more."""

@@ -1,0 +1,76 @@
+"""The whole diagnosis, of this machine and of one whose card CUDA cannot use."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bili2text.diagnosis.diagnose import Asked, diagnose, judged, remember
+from bili2text.diagnosis.values import Trial, Trials
+from bili2text.errors import UsageError
+from bili2text.gpu.device import Cards
+from bili2text.gpu.known import simulated
+from bili2text.models.catalog import CARDS
+from bili2text.models.store import Places
+from bili2text.plan import ledger
+from bili2text.plan.values import Machine, Stock, Wishes
+from bili2text.progress import Silent
+
+CARD = replace(simulated("RTX 4060"), driver="570.133.07")
+MACHINE = Machine(Cards((CARD,)), 16.0, 4, library="4.8.5")
+
+
+def with_a_card(wishes: Wishes, environ: Mapping[str, str]) -> Machine:
+    """A machine whose driver tells of a card that CUDA cannot use, which is what this one makes of it."""
+    return MACHINE
+
+
+@pytest.fixture
+def tiny(tiny_en_folder: Path, tmp_path: Path) -> Places:
+    """A cache of the test's own, and the English tiny model."""
+    models = tmp_path / "models"
+    models.mkdir()
+    shutil.copytree(tiny_en_folder, models / "tiny.en")
+    return Places(tmp_path / "cache", models, {})
+
+
+def test_a_card_that_fails_whatever_the_precision_is_not_held_against_one(
+    tiny: Places, environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    environ = {**environ, "BILI2TEXT_CACHE_DIR": str(tmp_path / "cache")}
+    found = diagnose(Asked(Wishes(), tiny, may_download=True), Silent(), environ, with_a_card)
+    (trials,) = found.trials
+    assert (trials.place, trials.model) == ("cuda:0", "tiny.en")
+    assert {trial.outcome for trial in trials.each} == {"failed"}
+    assert all(trial.why for trial in trials.each)
+    assert ledger.read(ledger.ledger_file(environ)).refused == ()
+    assert found.plan is not None
+    assert found.plan.compute_type == "float16"
+
+
+def test_a_precision_that_failed_is_remembered_and_not_planned_with(tmp_path: Path) -> None:
+    environ = {"BILI2TEXT_CACHE_DIR": str(tmp_path)}
+    tried = (Trials("cuda:0", "base", (Trial("float16", "nonsense", "float16 gives no text"),)),)
+    known = remember(tried, MACHINE, environ, Silent())
+    assert ledger.read(ledger.ledger_file(environ)) == known
+    found = judged(Wishes(), replace(MACHINE, experience=known), Stock(CARDS, True), (), tried)
+    assert found.plan is not None
+    assert found.plan.compute_type == "int8_float16"
+    assert any("float16 gives no text" in reason for reason in found.plan.reasons)
+
+
+def test_without_a_model_or_without_trials_it_says_so(tmp_path: Path) -> None:
+    empty = Places(tmp_path, tmp_path / "none", {"HF_HUB_CACHE": str(tmp_path)})
+    asked = Asked(Wishes(device="cpu"), empty, may_download=True, tries=False)
+    (trials,) = diagnose(asked, Silent(), {"BILI2TEXT_CACHE_DIR": str(tmp_path)}).trials
+    assert trials.reason == "--no-trials was given"
+
+
+def test_wishes_that_cannot_be_are_refused_before_anything_is_tried(tiny: Places, tmp_path: Path) -> None:
+    asked = Asked(Wishes(device="cuda:7"), tiny, may_download=True)
+    with pytest.raises(UsageError, match="cuda:7"):
+        diagnose(asked, Silent(), {"BILI2TEXT_CACHE_DIR": str(tmp_path)}, with_a_card)
