@@ -1,0 +1,141 @@
+"""Runs a part of the acceptance in a process of its own: its memory goes with it, its crash is an answer."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
+
+from acceptance.values import Deadline, Json
+
+_LINE = 300  # characters kept of what a child complained
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended, and what it said until then."""
+
+    said: Json  # its answers, the later over the earlier
+    how: str  # "done", "time", or what the system says
+    complaint: str = ""  # the end of its standard error
+
+    @property
+    def cut(self) -> bool:
+        """Whether it was ended for want of time; what it said until then is true."""
+        return self.how == "time"
+
+    @property
+    def wrong(self) -> str:
+        """What went wrong, or ""."""
+        if "error" in self.said:
+            return f"{self.said['error']}: {self.said['message']}"
+        if self.how in ("done", "time"):
+            return ""
+        return f"{self.how}: {self.complaint}" if self.complaint else self.how
+
+
+def ask(
+    module: str,
+    argument: str,
+    environ: Mapping[str, str],
+    seconds: float,
+    answer: Callable[[Json], str | None] = lambda _: None,
+) -> Ended:
+    """Run `python -m module argument`, for `seconds` at most, and return what it said.
+
+    A child says lines of JSON. `answer` is called with each, and what it returns is written to the child.
+    """
+    with tempfile.TemporaryFile() as complaints:
+        child = subprocess.Popen(
+            [sys.executable, "-m", module, argument],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env={**environ},
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        try:
+            said, how = _follow(child, Deadline(seconds), answer)
+        finally:
+            _end(child)
+        return Ended(said, how, _last(complaints))
+
+
+def say(values: Json) -> None:
+    """In a child: give an answer."""
+    # one write: a child's threads must not mix their lines
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
+
+
+def _follow(
+    child: subprocess.Popen[str], deadline: Deadline, answer: Callable[[Json], str | None]
+) -> tuple[Json, str]:
+    lines: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=_read, args=(child.stdout, lines), daemon=True).start()
+    said: Json = {}
+    while True:
+        try:
+            line = lines.get(timeout=deadline.left)
+        except queue.Empty:
+            return said, "time"
+        if line is None:
+            break
+        try:
+            values = json.loads(line)
+            said |= values
+        except (ValueError, TypeError):  # a line of some library
+            continue
+        if (reply := answer(values)) is not None:
+            _write(child, reply)
+    try:
+        return said, _ending(child.wait(max(1.0, deadline.left)))
+    except subprocess.TimeoutExpired:
+        return said, "time"
+
+
+def _read(stream: IO[str] | None, lines: queue.Queue[str | None]) -> None:
+    with suppress(ValueError):  # the pipe was closed under us
+        for line in stream or ():
+            lines.put(line)
+    lines.put(None)
+
+
+def _write(child: subprocess.Popen[str], line: str) -> None:
+    with suppress(OSError):  # it ended meanwhile, which the next read tells
+        print(line, file=child.stdin, flush=True)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    if child.poll() is None:
+        child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        with suppress(OSError):
+            if pipe is not None:
+                pipe.close()
+
+
+def _ending(code: int) -> str:
+    if code == 0:
+        return "done"
+    if code < 0:
+        with suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+    return f"ended with code {code}"
+
+
+def _last(complaints: IO[bytes]) -> str:
+    complaints.seek(0)
+    lines = complaints.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][-_LINE:] if lines else ""

@@ -1,0 +1,67 @@
+"""The sections in order, each within its time, each written down as soon as it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from acceptance.allocators import allocators
+from acceptance.bench import Bench
+from acceptance.footprints import footprint
+from acceptance.precisions import precisions
+from acceptance.pressing import pressure
+from acceptance.probing import context, probe
+from acceptance.sweep import sweep
+from acceptance.values import Check, Deadline, Found, Json, OutOfTime, Section, State
+
+Measure = Callable[[Bench, Deadline], Iterator[Found]]
+
+SECTIONS: Mapping[str, Measure] = {
+    "probe": probe,
+    "context": context,
+    "sweep": sweep,
+    "pressure": pressure,
+    "precisions": precisions,
+    "footprint": footprint,
+    "allocators": allocators,
+}
+# Parts of the whole time: together less than one, the rest is for making models and giving memory back.
+SHARES = {
+    "probe": 0.03,
+    "context": 0.12,
+    "sweep": 0.36,
+    "pressure": 0.12,
+    "precisions": 0.08,
+    "footprint": 0.16,
+    "allocators": 0.08,
+}
+
+
+def run(
+    bench: Bench,
+    names: Iterable[str],
+    seconds: float,
+    sections: Mapping[str, Measure] = SECTIONS,
+) -> Iterator[Section]:
+    """Yield each section when it is over; each has its share of `seconds`, and no more than what is left."""
+    whole = Deadline(seconds)
+    for name in names:
+        yield _section(bench, name, sections[name], min(SHARES[name] * seconds, whole.left))
+
+
+def _section(bench: Bench, name: str, measure: Measure, seconds: float) -> Section:
+    deadline = Deadline(seconds)
+    checks: list[Check] = []
+    rows: list[Json] = []
+    state: State = "done"
+    why = ""
+    try:
+        for found in measure(bench, deadline):
+            if isinstance(found, Check):
+                checks.append(found)
+            else:
+                rows.append(found.values)
+    except OutOfTime:
+        state, why = "out of time", f"{seconds:.0f} s were not enough for all of it"
+    except Exception as error:  # noqa: BLE001 - one section must not cost the others their results
+        state, why = "failed", f"{type(error).__name__}: {error}"
+    return Section(name, state, round(seconds - deadline.left, 1), tuple(checks), tuple(rows), why)

@@ -1,0 +1,131 @@
+"""Holds the plans against a real CUDA card: no out of memory, and peaks as computed. Ten minutes at most.
+
+    python scripts/gpu_acceptance.py [--only probe,sweep] [--json docs/measurements/gpu_acceptance.json]
+
+Fills the card with ballast until 1.2 to 10 GiB are free, plans for what is left, runs real speech through the
+planned model in a process of its own, and compares. Models that are not on this disk are made with random
+weights in their shape (scripts/shapes.py, up to 5 GB below --work): memory does not depend on the values.
+Exit codes: 0 all assertions held, 1 some did not, 2 usage, 4 no card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from acceptance.bench import bench
+from acceptance.report import RESULTS, earlier, failures, plot, write
+from acceptance.run import SECTIONS, run
+from acceptance.values import Json, Section
+from accuracy import samples
+
+from bili2text.errors import Bili2TextError
+from bili2text.gpu.device import Cards, Device
+from bili2text.gpu.probe import probe
+from bili2text.models.store import Places
+from bili2text.paths import cache_dir
+
+_NO_CARD = 4
+_FACTS = ("name", "total_mib", "driver", "sms", "display", "integrated", "driver_model", "mig")
+_PACKAGES = ("ctranslate2", "faster-whisper", "nvidia-ml-py", "nvidia-cublas-cu12", "numpy")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, write after each section, and say what did not hold."""
+    options = _options(arguments)
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    cards = probe(os.environ)
+    device = chosen(cards, options.gpu)
+    if device is None:
+        print(f"no card to measure: {cards.reason or f'none begins with {options.gpu}'}", file=sys.stderr)
+        return _NO_CARD
+    with tempfile.TemporaryDirectory(prefix="gpu-acceptance-") as folder:
+        try:
+            return _measured(device, options, options.work or Path(folder))
+        except Bili2TextError as error:
+            print(f"{error.message}; {error.hint}", file=sys.stderr)
+            return error.exit_code
+
+
+def chosen(cards: Cards, uuid: str | None) -> Device | None:
+    """Return the card asked for by the beginning of its UUID, or the one with the most free memory."""
+    able = [card for card in cards.devices if uuid is None or card.uuid.lower().startswith(uuid.lower())]
+    return max(able, key=lambda card: card.free_mib, default=None)
+
+
+def about(device: Device) -> Json:
+    """Return on what is measured: nothing that names a person or a computer."""
+    return {
+        "measured": time.strftime("%Y-%m-%d"),
+        "card": {**{name: getattr(device, name) for name in _FACTS}, "capability": list(device.capability)},
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _measured(device: Device, options: argparse.Namespace, work: Path) -> int:
+    places = Places(cache_dir(os.environ), options.model_dir, os.environ)
+    sounds = options.sound or sorted((samples() / "en").glob("*.wav"))
+    found: list[Section] = []
+    facts = about(device)
+    kept = earlier(options.json, facts)
+    whole = bench(device, places, work, sounds, options.cublas)
+    for section in run(whole, options.only, 60 * options.minutes):
+        found.append(section)
+        write(options.json, facts, kept, found)
+        held = f"{sum(check.held is True for check in section.checks)}/{len(section.checks)} held"
+        print(f"{section.name:12} {section.state:12} {section.seconds:6.1f} s  {held}")
+        if section.why:
+            print(f"{'':12} {section.why}")
+    if options.plot and not plot(options.json, options.plot):
+        print("no picture: nothing was measured in the sweep, or matplotlib is missing", file=sys.stderr)
+    wrong = failures(found)
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", type=_names, default=tuple(SECTIONS), help="sections, with commas between")
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--plot", type=Path, help="a picture of the sweep, .svg or .png")
+    parser.add_argument("--gpu", help="the card, by the beginning of its UUID")
+    parser.add_argument(
+        "--minutes", type=float, default=9.5, help="for all of it; each section has its share"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="where models are made and kept; left out: a temporary folder"
+    )
+    parser.add_argument("--model-dir", type=Path, help="where real models are, besides the usual places")
+    parser.add_argument(
+        "--sound", type=Path, nargs="+", help="English speech; left out: pytest-audioeval's clips"
+    )
+    parser.add_argument("--cublas", type=Path, help="a folder with libcublas and libcublasLt of any version")
+    return parser.parse_args(arguments)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in SECTIONS:
+            raise argparse.ArgumentTypeError(f"{name!r} is no section: {', '.join(SECTIONS)}")
+    return names
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
