@@ -67,7 +67,7 @@ def _plan(wished: Wishes, values: dict[str, Any]) -> Plan:
 
     environ = environment()
     progress = console(values["progress"], quiet=values["quiet"])
-    if values["simulate"]:
+    if values["simulate"] is not None:
         machine = _simulated(values["simulate"])
         named = stock(
             wished, Places(cache_dir(environ), values["model_dir"], environ), progress, may_download=True
