@@ -104,7 +104,8 @@ def _measured(task: Task) -> dict[str, object]:
 
 def _decoded(task: Task) -> float:
     """Load, decode, and return the seconds a whole window took, the model being warm."""
-    from bili2text.transcribe.ct2 import Ct2Engine, Load
+    from bili2text.transcribe.ct2 import Ct2Engine
+    from bili2text.transcribe.engine import Load
 
     folder = Path(task.folder)
     english = read_dims(folder / "model.bin").vocab == _ENGLISH_VOCABULARY

@@ -13,7 +13,6 @@ import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import ctranslate2
@@ -27,7 +26,7 @@ from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import PrecisionFailure, UsageError
 from bili2text.segments import Segment, Word
 from bili2text.transcribe.ct2_errors import translated
-from bili2text.transcribe.engine import USUAL, WINDOW_SECONDS, Decoded, DecodeOptions, Effort, Window
+from bili2text.transcribe.engine import USUAL, WINDOW_SECONDS, Decoded, DecodeOptions, Effort, Load, Window
 from bili2text.transcribe.tokens import Piece, pieces
 
 View = Any  # what CTranslate2 hands out has no types: a StorageView, or a result of one
@@ -39,17 +38,6 @@ _FRAMES = 3000  # of log-mel in a window
 _NONSENSE = 0
 _NONSENSE_TOKENS = 16
 _HOP = 160  # samples a frame
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What to load, and where."""
-
-    folder: Path
-    device: str  # "cpu" or "cuda"
-    device_index: int = 0
-    compute_type: str = "default"
-    threads: int = 0  # CPU threads; 0: CTranslate2 decides
 
 
 class Ct2Engine:
@@ -109,7 +97,9 @@ class Ct2Engine:
         """Return what each window said, in order; all have the same language."""
         options = effort.on(self._options)
         if effort.bare:
-            windows = tuple(replace(window, previous=()) for window in windows)
+            windows = tuple(
+                replace(window, previous=(), prompt=None, hotwords=None) for window in windows
+            )
         prompts = [self._prompt(window, options) for window in windows]
         starts = [prompt.index(self._tokenizer(windows[0].language).sot) for prompt in prompts]
         # CTranslate2 wants the text to begin at the same place in every prompt of a batch
@@ -202,10 +192,12 @@ class Ct2Engine:
         options = options or self._options
         tokenizer = self._tokenizer(window.language)
         told: list[int] = []
-        if options.hotwords:
-            told += tokenizer.encode(" " + options.hotwords.strip())
-        if options.initial_prompt and (window.first or options.carry_initial_prompt):
-            told += tokenizer.encode(" " + options.initial_prompt.strip())
+        hotwords = window.hotwords or options.hotwords
+        prompt_text = window.prompt or options.initial_prompt
+        if hotwords:
+            told += tokenizer.encode(" " + hotwords.strip())
+        if prompt_text and (window.first or options.carry_initial_prompt):
+            told += tokenizer.encode(" " + prompt_text.strip())
         room = self._whisper.max_length // 2 - 1
         told = told[:room]
         left = room - len(told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from bili2text.segments import Segment
 
 WINDOW_SECONDS = 30.0  # what Whisper hears at once
-ROOM_BEFORE = 223  # tokens of prompt, hotwords and text before that a window is told at most, as in openai-whisper
+ROOM_BEFORE = 223  # tokens of prompt, hotwords and text before, at most; openai-whisper's number
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Window:
     samples: NDArray[np.float32]  # mono, 16 kHz, at most 30 s
     language: str
     previous: tuple[int, ...] = ()  # tokens of the text before, when conditioning on it
+    prompt: str | None = None  # in place of the options'
+    hotwords: str | None = None  # in place of the options'
     first: bool = False  # the first window of the recording: `prefix` goes here
 
 
@@ -95,6 +98,17 @@ class Decoded:
     silent: bool  # the model says that nobody speaks
     tokens: tuple[int, ...]  # of the segments, for conditioning the next window
     temperature: float  # the last one tried
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What to load, and where."""
+
+    folder: Path
+    device: str  # "cpu" or "cuda"
+    device_index: int = 0
+    compute_type: str = "default"
+    threads: int = 0  # CPU threads; 0: CTranslate2 decides
 
 
 class Engine(Protocol):

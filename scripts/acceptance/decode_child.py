@@ -41,8 +41,8 @@ def main() -> int:
 
 
 def _decode(task: Task, pool: DriverPool | None) -> None:
-    from bili2text.transcribe.ct2 import Ct2Engine, Load
-    from bili2text.transcribe.engine import DecodeOptions, Window
+    from bili2text.transcribe.ct2 import Ct2Engine
+    from bili2text.transcribe.engine import DecodeOptions, Load, Window
 
     setting = task.setting
     options = DecodeOptions(
