@@ -1,0 +1,6 @@
+"""For processes.py, which the tests of this folder share."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
