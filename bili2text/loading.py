@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bili2text.errors import Bili2TextError, DependencyError, DeviceFailure, ModelError, OutOfMemory
-from bili2text.gpu import allocator
-from bili2text.gpu.account import Account
+from bili2text.gpu.probe import free_mib_now
+from bili2text.jobs.records import Pin
 from bili2text.models import hub, store
 from bili2text.models.catalog import LocalFolder, resolve
 from bili2text.models.store import ModelFolder, Places
@@ -18,10 +16,11 @@ from bili2text.paths import cache_dir
 from bili2text.plan.values import Plan
 from bili2text.planning import Look, Planner
 from bili2text.progress import Progress
-
-if TYPE_CHECKING:
-    from bili2text.request import Request
-    from bili2text.transcribe.ct2 import Ct2Engine
+from bili2text.request import Request
+from bili2text.transcribe.engine import Load
+from bili2text.transcribe.freed import wait_until_free
+from bili2text.transcribe.remote import RemoteEngine
+from bili2text.transcribe.stats import AccountWish, EngineStats
 
 # What a card may do that another plan would not.
 CARD_FAILURES = (OutOfMemory, DeviceFailure, DependencyError)
@@ -30,13 +29,8 @@ CARD_FAILURES = (OutOfMemory, DeviceFailure, DependencyError)
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     plan: Plan
-    engine: Ct2Engine
-    account: Account | None  # of the card; None on the CPU
-
-    def close(self) -> None:
-        self.engine.close()
-        if self.account is not None:
-            self.account.close()
+    engine: RemoteEngine
+    digest: str  # of model.bin
 
 
 class Loader:
@@ -51,7 +45,7 @@ class Loader:
         self._environ = environ
         self._places = Places(cache_dir(environ), request.models.model_dir, environ)
         may_download = not hub.is_offline(self._hub())
-        wishes = replace(request.wishes, told=request.listening.options.told)
+        wishes = replace(request.wishes, told=request.told)
         self._planner = Planner(wishes, self._places, progress, may_download=may_download, look=look)
         self._loaded: _Loaded | None = None
 
@@ -66,14 +60,37 @@ class Loader:
             self._model(plan.model)
         return plan
 
-    def engine(self) -> tuple[Plan, Ct2Engine]:
+    def engine(self, pin: Pin | None = None) -> tuple[Plan, RemoteEngine]:
         """Return the plan and its engine, made by the first call from what is free then.
 
-        A plan that fails to load gives way to the next, where that is allowed. Raises ModelError,
-        DependencyError, UsageError, OutOfMemory or RuntimeFailure.
+        With a pin it is the engine that an interrupted run had, as far as it fits here now. A plan that
+        fails to load gives way to the next, where that is allowed. Raises ModelError, DependencyError,
+        UsageError, OutOfMemory or RuntimeFailure.
         """
-        loaded = self._loaded or self._load(self._planner.plan())
+        if pin is not None and self._loaded is not None and not self.writes_as(pin):
+            self.close()
+        loaded = self._loaded or self._load(self._planner.plan(pin))
         return loaded.plan, loaded.engine
+
+    def pin(self) -> Pin:
+        """Return what of the loaded plan decides the words."""
+        plan, _ = self.engine()
+        assert self._loaded is not None  # noqa: S101 - for the type checker: `engine` has loaded it
+        return Pin(
+            plan.model,
+            self._loaded.digest,
+            plan.compute_type,
+            plan.beam_size,
+            plan.best_of,
+            plan.batch_size,
+            plan.device,
+            plan.device_name,
+        )
+
+    def writes_as(self, pin: Pin) -> bool:
+        """Return whether the loaded engine writes what that one wrote; batches are cut as they must."""
+        mine = self.pin()
+        return replace(mine, batch_size=0, device_name="") == replace(pin, batch_size=0, device_name="")
 
     def step_down(self, error: Bili2TextError) -> None:
         """Replace the engine whose card failed by that of the next plan, or raise the error."""
@@ -82,24 +99,30 @@ class Loader:
         self._load(self._planner.after(plan, error))
 
     def close(self) -> None:
-        """Let go of the engine."""
-        if self._loaded is not None:
-            self._loaded.close()
-            self._loaded = None
+        """Let go of the engine, and wait until its card has its memory back."""
+        if self._loaded is None:
+            return
+        loaded, self._loaded = self._loaded, None
+        plan = loaded.plan
+        before = free_mib_now(plan.gpu) if plan.gpu else None
+        loaded.engine.close()
+        if before is not None:
+            free = wait_until_free(plan.gpu, before, _held(loaded))
+            if free is not None and free < before + 0.9 * _held(loaded):
+                self._progress.note(f"{plan.device_name}: {free - before} MiB came back, {free} MiB are free")
 
     def taken(self) -> dict[str, Any]:
-        """Return what the model took of its card so far, and remember it for later plans; {} on the CPU."""
-        if self._loaded is None or self._loaded.account is None:
+        """Return what the engine took so far, of RAM and of its card; the planner reckons with it later."""
+        if self._loaded is None:
             return {}
-        plan, account = self._loaded.plan, self._loaded.account
-        measured, watched = account.measured, account.watched
-        if measured.peak_mib and measured.origin == "pool":
-            # the fall of the card's free memory may be a neighbour's doing
-            self._planner.took(plan, measured.peak_mib)
-        found = {"planned_mib": plan.need_mib, **asdict(measured)}
-        if watched is not None:
-            found |= {"card_peak_mib": watched.peak_mib, "card_mean_mib": watched.mean_mib}
-        return found | ({"log": str(account.log)} if account.log else {})
+        plan, stats = self._loaded.plan, self._loaded.engine.stats()
+        found: dict[str, Any] = {"planned_mib": plan.need_mib, "ram_mib": stats.peak_rss_mib}
+        if stats.taken is not None:
+            found |= asdict(stats.taken)
+            if stats.taken.peak_mib and stats.taken.origin == "pool":
+                # the fall of the card's free memory may be a neighbour's doing
+                self._planner.took(plan, stats.taken.peak_mib)
+        return found | _watched(stats)
 
     def _hub(self) -> hub.Options:
         wanted = self._request.models
@@ -123,12 +146,9 @@ class Loader:
             plan, folder = self._fetched(plan)
             for reason in plan.reasons:
                 self._progress.note(f"plan: {reason}")
-            account = self._account(plan)
             try:
-                self._loaded = _Loaded(plan, self._engine(plan, folder), account)
+                self._loaded = self._started(plan, folder)
             except CARD_FAILURES as error:
-                if account is not None:
-                    account.close()
                 plan = self._planner.after(plan, error)
         self._loaded.engine.check_language(self._request.wishes.language)
         return self._loaded
@@ -148,19 +168,7 @@ class Loader:
             self._progress.warn(f"{plan.model} cannot be had, using {instead.model}: {error.message}")
             return instead, self._model(instead.model)
 
-    def _account(self, plan: Plan) -> Account | None:
-        if plan.device == "cpu":
-            return None
-        folder = self._places.cache / "monitor"
-        return Account(plan.device_index, plan.gpu, self._request.watching, folder, self._progress.warn)
-
-    def _engine(self, plan: Plan, folder: ModelFolder) -> Ct2Engine:
-        # before CTranslate2 is imported, for it reads its environment once
-        wanted = allocator.whisper_environment(self._environ, sys.platform)
-        if plan.device == "cuda" and (problem := allocator.apply(os.environ, wanted)):
-            self._progress.note(problem)
-        from bili2text.transcribe.ct2 import Ct2Engine, Load
-
+    def _started(self, plan: Plan, folder: ModelFolder) -> _Loaded:
         self._progress.note(
             f"plan: {plan.model} ({folder.origin}, {folder.verified}), {plan.compute_type}, "
             f"batch {plan.batch_size}, beam {plan.beam_size}, on {plan.device_name}"
@@ -172,4 +180,29 @@ class Loader:
             best_of=plan.best_of,
             encoder_batch=plan.encoder_batch,
         )
-        return Ct2Engine(load, options)
+        account = None
+        if plan.device == "cuda":
+            account = AccountWish(plan.gpu, self._request.watching, self._places.cache / "monitor")
+        engine = RemoteEngine(
+            load,
+            options,
+            self._environ,
+            gpu=plan.gpu,
+            total_mib=plan.site.total_mib if plan.site else None,
+            account=account,
+            warn=self._progress.warn,
+        )
+        return _Loaded(plan, engine, store.fingerprint(folder, self._places, self._progress))
+
+
+def _held(loaded: _Loaded) -> int:
+    """Return what an engine held of its card when it was idle: all but what the decoder takes, in MiB."""
+    shape = loaded.plan.footprint
+    return 0 if shape is None else round(shape.weights + shape.context)
+
+
+def _watched(stats: EngineStats) -> dict[str, Any]:
+    if stats.watched is None:
+        return {}
+    found = {"card_peak_mib": stats.watched.peak_mib, "card_mean_mib": stats.watched.mean_mib}
+    return found | ({"log": str(stats.log)} if stats.log else {})

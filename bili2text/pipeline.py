@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from bili2text.audio.chunks import Chunk, chunks
-from bili2text.audio.container import inspect
-from bili2text.audio.decode import Decoder
-from bili2text.audio.filters import filtered
-from bili2text.audio.speech import SpeechDetector, judged
-from bili2text.audio.waveform import SAMPLE_RATE, Block, Samples
+from bili2text import results
 from bili2text.errors import Bili2TextError, SourceError, UsageError
-from bili2text.files import safe_name
-from bili2text.loading import CARD_FAILURES, Loader
+from bili2text.files import safe_name, write_whole
+from bili2text.jobs.journal import Journal
+from bili2text.jobs.records import Survey
+from bili2text.jobs.store import About, Jobs, State
+from bili2text.loading import Loader
 from bili2text.paths import cache_dir
 from bili2text.plan import explain
-from bili2text.progress import Progress, Stage
+from bili2text.progress import Progress
+from bili2text.recording import Listened, header, key_of, transcribe
 from bili2text.request import Failed, Outcome, Request, Result, Skipped
-from bili2text.segments import Transcript
 from bili2text.source.fetch import open_source
 from bili2text.source.locate import locate
 from bili2text.source.media import GENERIC_SITES, Item, Media
 from bili2text.subtitles.save import all_there, formats_of, refuse_targets, save, targets
-from bili2text.subtitles.writers import Document, Json, document
-from bili2text.transcribe.run import Heard, listen
-
-if TYPE_CHECKING:
-    from bili2text.audio.damage import Damage
-    from bili2text.plan.values import Plan
-    from bili2text.transcribe.engine import Engine
+from bili2text.transcribe.run import ChunkHeard
 
 _STDOUT = "-"
 _BESIDE = "source"
-_VERSIONS = ("bili2text", "faster-whisper", "ctranslate2", "av", "yt-dlp")
+_REPORT = "report.json"
+_EVERY = 2.0  # seconds between two writings of what is done so far, at least
+_SHARE = 20  # and at least so many times what the last writing took
 
 
 def run(request: Request, progress: Progress, environ: Mapping[str, str]) -> Iterator[Outcome]:
@@ -56,7 +47,8 @@ def run(request: Request, progress: Progress, environ: Mapping[str, str]) -> Ite
         plan = loader.check()
         if request.explain:
             progress.show(explain.text(plan))
-        job = _Job(request, formats, progress, loader, set())
+        jobs = Jobs(cache_dir(environ))
+        job = _Run(request, formats, progress, loader, jobs, set(), _begun(jobs))
         for text in request.sources:
             try:
                 empty = True
@@ -70,109 +62,142 @@ def run(request: Request, progress: Progress, environ: Mapping[str, str]) -> Ite
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Run:
     """What all recordings of a run share."""
 
     request: Request
     formats: tuple[str, ...]
     progress: Progress
     loader: Loader
+    jobs: Jobs
     taken: set[str]  # names that recordings of this run have, in lower case: disks may not tell cases apart
+    begun: frozenset[str]  # files of jobs that were not finished: ours to go on with
 
 
 @dataclass(frozen=True, slots=True)
-class _Listened:
-    """What came of listening to one recording."""
+class _Target:
+    """Where the files of one recording go; no folder for standard output."""
 
-    heard: Heard
-    plan: Plan
-    duration: float  # seconds of sound, the silence put in for damage included
-    damage: Damage
-    work: float  # seconds it took, without loading the model
-    memory: Mapping[str, Json] = field(default_factory=dict)  # of the card; empty on the CPU
+    folder: Path | None
+    stem: str
+    paths: tuple[Path, ...]
+    report: Path | None
 
     @property
-    def speed(self) -> float:
-        """Seconds of sound for a second of work."""
-        return self.duration / max(self.work, 1e-6)
+    def all(self) -> tuple[Path, ...]:
+        return self.paths if self.report is None else (*self.paths, self.report)
 
 
-def _outcome(job: _Job, item: Item) -> Outcome:
+def _outcome(job: _Run, item: Item) -> Outcome:
     try:
         media = item.fetch()
+        target = _target(job, media)
         output = job.request.output
-        folder = _folder(job.request, media)
-        stem = _free_stem(job, media, folder) if folder else ""
-        paths = targets(folder, stem, job.formats) if folder else ()
-        if output.skip and all_there(paths):
+        ours = {str(path.absolute()) for path in target.all} & job.begun
+        if output.skip and all_there(target.paths) and not ours:
             job.progress.note(f"{item.name}: already there, left as it is")
-            return Skipped(item.name, paths)
-        refuse_targets(paths, overwrite=output.overwrite)
-        listened = _listen(job, media)
-        content = _document(job.request, media, listened)
-        if folder:
-            paths = save(content, folder, stem, job.formats, overwrite=output.overwrite)
+            return Skipped(item.name, target.paths)
+        others = [path for path in target.all if str(path.absolute()) not in ours]
+        refuse_targets(others, overwrite=output.overwrite)
+        return _Work(job, item.name, media, target).done()
     except Bili2TextError as error:
         return Failed(item.name, _light(error))
-    _remark(job.progress, listened)
-    return Result(item.name, media, content, paths, listened.plan, listened.speed, listened.damage.seconds)
 
 
-def _listen(job: _Job, media: Media) -> _Listened:
-    """Transcribe as planned; when the card fails, from the start by the next plan, where one is left."""
-    # a file that is no sound is refused before a model is loaded for it
-    inspect(media.path, job.request.track)
-    while True:
-        plan, engine = job.loader.engine()
-        try:
-            listened = _heard(job, media, plan, engine)
-        except CARD_FAILURES as error:
-            job.loader.step_down(error)
-        else:
-            return replace(listened, memory=job.loader.taken())
+def _target(job: _Run, media: Media) -> _Target:
+    folder = _folder(job.request, media)
+    if folder is None:
+        return _Target(None, "", (), None)
+    stem = _free_stem(job, media, folder)
+    report = targets(folder, stem, (_REPORT,))[0] if job.request.output.report else None
+    return _Target(folder, stem, targets(folder, stem, job.formats), report)
 
 
-def _heard(job: _Job, media: Media, plan: Plan, engine: Engine) -> _Listened:
-    request = job.request
-    how = replace(request.listening, batch_size=plan.batch_size)
-    began = time.monotonic()
-    with (
-        Decoder(media.path, track=request.track) as decoder,
-        job.progress.stage("transcribe", decoder.info.duration or media.duration, "s") as stage,
-        # closed first, and whatever happens: the filters' program would wait for its reader for ever
-        closing(filtered(decoder.blocks(), request.filters)) as blocks,
-    ):
-        mark = _Mark(stage)
-        cut = chunks(judged(mark.counted(blocks), SpeechDetector()), request.rules)
-        heard = listen(cut, engine, how, mark.reached)
-        stage.advance(mark.seconds - mark.at)
-        return _Listened(heard, plan, mark.seconds, decoder.damage, time.monotonic() - began)
+@dataclass(slots=True)
+class _Work:
+    """One recording being transcribed: its job is noted, its files are written as it goes on."""
+
+    job: _Run
+    name: str
+    media: Media
+    target: _Target
+    key: str = field(init=False, default="")
+    _written: float = field(init=False, default=0.0)  # when, by the clock
+    _took: float = field(init=False, default=0.0)  # seconds
+
+    def done(self) -> Result:
+        """Transcribe it, and return what came of it. Raises what `recording.transcribe` raises."""
+        job = self.job
+        self.key = key_of(self.media, job.request, job.progress)
+        if job.request.fresh:
+            job.jobs.remove(self.key)
+        with Journal.open(job.jobs.folder(self.key), header(), wait=self._wait) as journal:
+            if journal.discarded:
+                job.progress.warn(journal.discarded)
+            try:
+                listened = transcribe(
+                    self.media, job.request, job.loader, job.progress, journal, self.key, self._told
+                )
+                return self._finished(listened)
+            except KeyboardInterrupt:
+                job.progress.warn(f"to go on: bili2text jobs resume {self.key[:8]}")
+                raise
+
+    def _wait(self) -> None:
+        self.job.progress.note(f"{self.name}: another bili2text is at it: waiting for it")
+
+    def _told(self, chunks: Sequence[ChunkHeard], survey: Survey) -> None:
+        """Note how far it is, and write what there is: a file on the disk is valid at every moment."""
+        self._note(survey, len(chunks), "running")
+        if self.target.folder is None or time.monotonic() - self._written < max(_EVERY, _SHARE * self._took):
+            return
+        began = time.monotonic()
+        content = results.document(self.job.request, self.media, chunks, survey, ())
+        save(content, self.target.folder, self.target.stem, self.job.formats, overwrite=True)
+        self._written = time.monotonic()
+        self._took = self._written - began
+
+    def _finished(self, listened: Listened) -> Result:
+        job, target = self.job, self.target
+        content = results.document(job.request, self.media, listened.chunks, listened.survey, listened.steps)
+        report = results.report(content, listened)
+        if target.folder is not None:
+            save(content, target.folder, target.stem, job.formats, overwrite=True)
+        if target.report is not None:
+            write_whole(target.report, results.report_json(report), overwrite=True)
+        self._note(listened.survey, len(listened.chunks), "finished")
+        results.remark(job.progress, report, listened)
+        return Result(
+            self.name,
+            self.media,
+            content,
+            target.paths,
+            listened.survey.pin,
+            listened.speed,
+            listened.survey.damage.seconds,
+            report,
+        )
+
+    def _note(self, survey: Survey, chunks: int, state: State) -> None:
+        self.job.jobs.note(
+            About(
+                key=self.key,
+                title=self.media.title,
+                source=self.media.url or str(self.media.path),
+                command=self.job.request.command,
+                folder=str(Path.cwd()),
+                done=-(-chunks // survey.group_size),
+                total=survey.groups,
+                seconds=survey.duration,
+                state=state,
+                outputs=tuple(str(path.absolute()) for path in self.target.all),
+            )
+        )
 
 
-class _Mark:
-    """How far a recording is: how much sound there was, and up to where it is text."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._samples = 0
-        self.at = 0.0  # seconds; the end of the latest finished chunk
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of sound decoded so far."""
-        return self._samples / SAMPLE_RATE
-
-    def counted(self, blocks: Iterator[Block]) -> Iterator[Samples]:
-        """Yield the sound of the blocks, counting it."""
-        for block in blocks:
-            self._samples += len(block.samples)
-            yield block.samples
-
-    def reached(self, chunk: Chunk) -> None:
-        """Advance the stage to the end of a chunk; a batch may finish chunks out of order."""
-        if chunk.end > self.at:
-            self._stage.advance(chunk.end - self.at)
-            self.at = chunk.end
+def _begun(jobs: Jobs) -> frozenset[str]:
+    """Return the files that jobs began and did not finish."""
+    return frozenset(path for about in jobs.all() if about.state != "finished" for path in about.outputs)
 
 
 def _folder(request: Request, media: Media) -> Path | None:
@@ -200,7 +225,7 @@ def _stem(media: Media) -> str:
     return f"{safe_name(media.title)} [{tail}]"
 
 
-def _free_stem(job: _Job, media: Media, folder: Path) -> str:
+def _free_stem(job: _Run, media: Media, folder: Path) -> str:
     """Return a stem that no other recording of this run has: talk.mp3 and talk.wav, or two in two folders."""
     stem = _stem(media)
     longer = media.path.name if media.site == "file" else stem
@@ -227,63 +252,3 @@ def _exists(name: str) -> bool:
 def _light(error: Bili2TextError) -> Bili2TextError:
     """Return the error without its traceback, which would keep every frame, and its sound, alive."""
     return error.with_traceback(None)
-
-
-def _document(request: Request, media: Media, listened: _Listened) -> Document:
-    heard, plan = listened.heard, listened.plan
-    transcript = Transcript(
-        segments=heard.segments,
-        language="en" if request.listening.options.task == "translate" else heard.language.language,
-        language_probability=heard.language.probability,
-        duration=listened.duration,
-    )
-    damage = listened.damage
-    details: dict[str, Json] = {
-        "model": plan.model,
-        "device": plan.device,
-        "device_name": plan.device_name,
-        "compute_type": plan.compute_type,
-        "batch_size": plan.batch_size,
-        "beam_size": plan.beam_size,
-        "best_of": plan.best_of,
-        "memory": dict(listened.memory),
-        "task": request.listening.options.task,
-        "reasons": list(plan.reasons),
-        "spoken_language": heard.language.language,
-        "speech_seconds": round(heard.speech, 2),
-        "chunks": heard.chunks,
-        "windows": heard.looks,
-        "work_seconds": round(listened.work, 2),
-        "damage": {
-            "bad_packets": damage.bad_packets,
-            "gaps": damage.gaps,
-            "lost_seconds": round(damage.lost_seconds, 3),
-            "truncated_seconds": round(damage.truncated_seconds, 3),
-            "non_finite_samples": damage.non_finite_samples,
-        },
-        "uploader": media.uploader,
-        "tags": list(media.tags),
-        "versions": {name: _version(name) for name in _VERSIONS} | {"python": sys.version.split()[0]},
-    }
-    source = media.url or (media.path.name if media.site == "file" else "standard input")
-    return document(transcript, request.shape, title=media.title, source=source, details=details)
-
-
-def _remark(progress: Progress, listened: _Listened) -> None:
-    heard = listened.heard
-    if listened.damage:
-        progress.warn(listened.damage.describe())
-    if not heard.segments:
-        progress.warn("no speech was found; if there is some, try --no-vad-filter or a larger --model")
-    progress.note(
-        f"{listened.duration:.1f} s of sound, {heard.speech:.1f} s of speech, "
-        f"language {heard.language.language} ({heard.language.probability:.2f}), "
-        f"{listened.speed:.1f}x realtime"
-    )
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bili2text.errors import Bili2TextError, DependencyError, OutOfMemory, PrecisionFailure, UsageError
 from bili2text.gpu.probe import free_mib_now
+from bili2text.jobs.records import Pin
 from bili2text.models.catalog import ModelCard
 from bili2text.models.store import Places
 from bili2text.plan import ledger
@@ -21,6 +22,8 @@ from bili2text.progress import Progress
 Look = Callable[[Wishes, Mapping[str, str]], Machine]
 _MOST_STEPS = 12  # plans tried for one run: there are fewer precisions and sizes worth trying
 _STEP = 0.75  # of what failed for lack of memory the next plan may use, for the rest of the run
+_MOST_WAITS = 3
+_EVERY = 0.25  # seconds between two looks at the free memory
 _SETTLING = 2.0  # seconds a driver takes at most to hand memory back
 
 
@@ -47,10 +50,24 @@ class Planner:
         self._ledger = ledger.ledger_file(places.environ)
         self._learned = Experience()  # in this run: the disk may not take it
         self._steps: tuple[str, ...] = ()
+        self._waits = 0
 
-    def plan(self) -> Plan:
-        """Return the plan for what is free now. Raises what `choose` raises, ModelError for no folder."""
-        plan = self._now(self._wishes)
+    def plan(self, pin: Pin | None = None) -> Plan:
+        """Return the plan for what is free now; with a pin, the one that writes as it did, if it fits.
+
+        Raises what `choose` raises, and ModelError for a folder that is none.
+        """
+        wishes = self._wishes
+        if pin is not None:
+            wishes = replace(
+                wishes,
+                model=pin.model,
+                compute_type=pin.compute_type,
+                beam_size=pin.beam_size,
+                best_of=pin.best_of,
+                device=pin.device if wishes.device == "auto" else wishes.device,
+            )
+        plan = self._now(wishes)
         return replace(plan, reasons=(*self._steps, *plan.reasons))
 
     def without_downloads(self) -> Plan | None:
@@ -71,7 +88,10 @@ class Planner:
         if isinstance(error, PrecisionFailure):
             self._learn(refused=Refused(plan.site, plan.compute_type, error.message))
         elif isinstance(error, OutOfMemory):
-            self._make_do_with_less(plan)
+            free = self._free_again(plan, _SETTLING)
+            if free is not None and free < plan.need_mib and self._passed_by(plan, free):
+                return plan
+            self._make_do_with_less(plan, free)
         else:
             self._leave(plan)
         why = f"{plan.model} in {plan.compute_type} on {plan.device_name} failed: {error.message}"
@@ -112,23 +132,33 @@ class Planner:
             self._learned = self._learned.with_refused(refused)
         ledger.record(self._ledger, peak=peak, refused=refused)
 
-    def _free_again(self, plan: Plan) -> int | None:
-        """Return the card's free memory once the failed engine's is back; None where the driver is silent."""
-        until = time.monotonic() + _SETTLING
+    def _free_again(self, plan: Plan, seconds: float) -> int | None:
+        """Return the card's free memory once there is enough, or in time; None where the driver is silent."""
+        until = time.monotonic() + seconds
         free = self._free_now(plan.gpu)
         while free is not None and free < plan.need_mib and time.monotonic() < until:
-            time.sleep(0.25)
+            time.sleep(_EVERY)
             free = self._free_now(plan.gpu)
         return free
 
-    def _make_do_with_less(self, plan: Plan) -> None:
+    def _passed_by(self, plan: Plan, free: int) -> bool:
+        """Return whether memory that somebody else took came back while we waited for it."""
+        if self._waits >= _MOST_WAITS or self._wishes.gpu_wait <= 0:
+            return False
+        self._waits += 1
+        self._progress.warn(
+            f"{plan.device_name}: another program took memory, {free} MiB are free; "
+            f"waiting up to {self._wishes.gpu_wait:.0f} s for it"
+        )
+        again = self._free_again(plan, self._wishes.gpu_wait)
+        return again is not None and again >= plan.need_mib
+
+    def _make_do_with_less(self, plan: Plan, free: int | None) -> None:
         """Learn from a lack of memory, and take a clear step: by a little each time, steps would be many."""
-        free = self._free_again(plan)
         if plan.site is not None and (free is None or free >= plan.need_mib):
             had = plan.need_mib if free is None else free
             self._learn(peak=Peak(plan.site, plan.model, plan.setting, had, out_of_memory=True))
-        budget = int(_STEP * plan.need_mib)
-        self._wishes = replace(self._wishes, vram_budget_mib=budget)
+        self._wishes = replace(self._wishes, vram_budget_mib=int(_STEP * plan.need_mib))
 
     def _leave(self, plan: Plan) -> None:
         self._wishes = replace(self._wishes, without=(*self._wishes.without, plan.gpu))

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bili2text.audio.chunks import CutRules
+from bili2text.audio.chunks import CutRules, Span
+from bili2text.audio.clips import ALL
+from bili2text.chinese.normalise import ChineseRules
+from bili2text.coverage import Report
 from bili2text.errors import Bili2TextError
 from bili2text.gpu.account import Watching
-from bili2text.plan.values import Plan, Wishes
+from bili2text.jobs.records import Pin
+from bili2text.plan.values import Wishes
 from bili2text.source.media import LinkOptions, Media
 from bili2text.subtitles.shape import Shape
 from bili2text.subtitles.writers import Document
+from bili2text.terms import Term, hotwords
+from bili2text.transcribe.engine import ROOM_BEFORE
 from bili2text.transcribe.run import Listening
 
 
@@ -23,6 +29,7 @@ class Output:
     formats: str = "txt,srt,json"
     overwrite: bool = False
     skip: bool = False
+    report: bool = True  # write <stem>.report.json beside them
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,19 @@ class Request:
     filters: tuple[str, ...] = ()  # "denoise", "loudnorm"
     track: int | None = None  # audio track, from 1; None: the one the file calls default
     watching: Watching = Watching()
+    chinese: ChineseRules = ChineseRules()
+    fresh: bool = False  # forget what an earlier run of the same job heard
+    command: tuple[str, ...] = ()  # the words that say all this, for `jobs resume`
+    clips: tuple[Span, ...] = ALL  # the parts to transcribe
+    terms: tuple[Term, ...] = ()  # names to expect; the translation's glossary
+    seed_terms: bool = False  # more of them from title, uploader and tags
+
+    @property
+    def told(self) -> int:
+        """Tokens each window is told before its own, at most."""
+        words = len(hotwords(self.terms, self.listening.language or "en").encode()) if self.terms else 0
+        return min(ROOM_BEFORE, self.listening.told + (ROOM_BEFORE if self.seed_terms else words))
+
     explain: bool = False  # show the plan in full before anything is done
 
 
@@ -61,9 +81,10 @@ class Result:
     media: Media
     document: Document
     paths: tuple[Path, ...]  # empty when the result goes to standard output
-    plan: Plan
+    pin: Pin
     speed: float  # seconds of audio per second of work
     lost: float  # seconds of sound that the file should have had
+    report: Report
 
 
 @dataclass(frozen=True, slots=True)

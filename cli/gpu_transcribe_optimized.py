@@ -1,4 +1,4 @@
-"""`python cli/gpu_transcribe_optimized.py --url ...`: gpu-transcribe with the largest model a small card can hold.
+"""`python cli/gpu_transcribe_optimized.py --url ...`: the largest model that a small card can hold.
 
 int8 weights, one window at a time, one candidate: the least memory each model can run in, tried on the best
 model first, before giving up to a smaller one. What is said on the command line, or in the settings, comes

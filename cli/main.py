@@ -23,6 +23,7 @@ COMMANDS = {
     "audio": ("cli.audio", "The same on the CPU: slower, and never short of VRAM."),
     "plan": ("cli.plan", "What would run here now, or on a card you do not have, and why."),
     "gpu-optimize": ("cli.gpu_optimize", "What is here, does it work, what fits, and what would give more."),
+    "jobs": ("cli.jobs", "What was begun and not finished: list, resume, clean."),
     "models": ("cli.models", "The Whisper models: list, download, path, verify."),
     "config": ("cli.config", "The settings: show, set, path."),
 }
@@ -91,7 +92,7 @@ def run(command: click.Command) -> None:
         error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
-        _say("stopped", "run the same command again; what was downloaded is kept")
+        _say("stopped", "run the same command again: it goes on where it was")
         code = 143 if isinstance(stop.__cause__ or stop, _Terminated) else 130
     except BrokenPipeError:
         # `| head` closed our output: nothing is wrong; the null device keeps the last flush quiet

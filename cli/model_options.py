@@ -128,6 +128,14 @@ card_options = all_of(
         help="Step to the next precision or size when one fails; without it a failure is an error.",
     ),
     _card(
+        "--gpu-wait",
+        type=click.FloatRange(min=0),
+        default=30.0,
+        show_default=True,
+        metavar="S",
+        help="Seconds to wait for memory that another program takes in mid-run, before stepping down.",
+    ),
+    _card(
         "--min-free-memory",
         type=Memory(),
         default="2",

@@ -66,6 +66,7 @@ source_options = all_of(
         help="Tries to mend a broken download.",
     ),
     _source("--refresh", is_flag=True, help="Download again what the cache holds."),
+    _source("--fresh", is_flag=True, help="Begin anew, whatever an interrupted run of this has heard."),
     _source(
         "--audio-track",
         type=_count,
@@ -81,13 +82,14 @@ decode_options = all_of(
     _decode(
         "--multilingual/--no-multilingual", default=False, help="Detect the language again for every chunk."
     ),
+    _decode("--languages", metavar="LANGS", help="The languages there may be, with commas: zh,en."),
     _decode(
         "--language-detection-segments",
         type=_count,
         default=4,
         show_default=True,
         metavar="N",
-        help="Windows of speech to hear at most before deciding the language.",
+        help="Windows of speech, from all over the recording, to hear at most before deciding the language.",
     ),
     _decode(
         "--language-detection-threshold",
@@ -190,6 +192,12 @@ decode_options = all_of(
         metavar="T",
         help="Forget the text before when a window needed more than this temperature.",
     ),
+    _decode(
+        "--second-look/--no-second-look",
+        default=True,
+        show_default=True,
+        help="Decode again, in other ways, what is doubtful; keep the better text.",
+    ),
     _decode("--initial-prompt", metavar="TEXT", help="Text as if said before: names, spelling, punctuation."),
     _decode(
         "--prompt-file",
@@ -205,6 +213,39 @@ decode_options = all_of(
     ),
     _decode("--prefix", metavar="TEXT", help="How the first window begins."),
     _decode("--hotwords", metavar="TEXT", help="Words to expect, told to every window."),
+    _decode(
+        "--terms",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Names and terms to expect, one a line: term, or term = translation.",
+    ),
+    _decode(
+        "--seed-terms/--no-seed-terms",
+        default=False,
+        show_default=True,
+        help="More of them from the title, the uploader and the tags.",
+    ),
+    _decode(
+        "--zh",
+        "zh_script",
+        type=click.Choice(("simplified", "traditional", "keep")),
+        default="simplified",
+        show_default=True,
+        help="How Chinese is written.",
+    ),
+    _decode(
+        "--numbers",
+        type=click.Choice(("keep", "digits", "spoken")),
+        default="keep",
+        show_default=True,
+        help="Numbers in Chinese: as Whisper wrote them, 25, or 二十五.",
+    ),
+    _decode(
+        "--zh-prompt/--no-zh-prompt",
+        default=True,
+        show_default=True,
+        help="Tell every Chinese window a sentence that makes Whisper set marks, where no prompt is given.",
+    ),
     _decode(
         "--suppress-blank/--no-suppress-blank",
         default=True,
@@ -234,6 +275,13 @@ decode_options = all_of(
 )
 
 speech_options = all_of(
+    _speech(
+        "--clip-timestamps",
+        default="0",
+        show_default=True,
+        metavar="TIMES",
+        help="Only these parts: 10,20,35 (10 to 20, 35 to the end), or 1:30-2:45, 10:00-.",
+    ),
     _speech(
         "--vad-filter/--no-vad-filter",
         default=True,
@@ -323,6 +371,17 @@ output_options = all_of(
     ),
     _output("--overwrite", is_flag=True, help="Replace files that are there."),
     _output("--skip", is_flag=True, help="Leave out what has all its files already."),
+    _output(
+        "--report/--no-report", default=True, show_default=True, help="Write NAME.report.json beside them."
+    ),
+    _output(
+        "--min-coverage",
+        type=_share,
+        default=0.5,
+        show_default=True,
+        metavar="SHARE",
+        help="Exit with 6 when less of the speech has text.",
+    ),
     _output(
         "--json", "as_json", is_flag=True, help="Print one JSON object for each source instead of its files."
     ),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import click
+
+from bili2text import terms
+from bili2text.audio import clips
 from bili2text.audio.chunks import CutRules
+from bili2text.chinese.normalise import ChineseRules
+from bili2text.chinese.prompt import prompt_for
 from bili2text.errors import UsageError
 from bili2text.gpu.account import Watching
 from bili2text.models.catalog import LocalFolder, resolve
@@ -14,6 +22,7 @@ from bili2text.plan.values import Wishes
 from bili2text.request import ModelPlace, Output, Request
 from bili2text.source.media import LinkOptions
 from bili2text.subtitles.shape import STANDARD, STANDARD_ASIA, Shape
+from bili2text.terms import Term
 from bili2text.transcribe.engine import DecodeOptions
 from bili2text.transcribe.language import LanguageRules
 from bili2text.transcribe.language_names import code
@@ -40,11 +49,23 @@ def request(values: dict[str, Any], sources: tuple[str, ...]) -> Request:
         listening=_listening(values),
         rules=_rules(values),
         shape=_shape(values),
-        output=Output(values["output_dir"], values["output_format"], values["overwrite"], values["skip"]),
+        output=Output(
+            values["output_dir"],
+            values["output_format"],
+            values["overwrite"],
+            values["skip"],
+            values["report"],
+        ),
         filters=tuple(name for name in ("denoise", "loudnorm") if values[name]),
         track=values["audio_track"],
         watching=Watching(values.get("enable_monitoring", False), values.get("min_free_memory", 0)),
         explain=values["explain"],
+        chinese=ChineseRules(values["zh_script"], values["numbers"]),
+        fresh=values["fresh"],
+        command=tuple(sys.argv[1:]),
+        clips=clips.parse(values["clip_timestamps"]),
+        terms=_terms(values["terms"]),
+        seed_terms=values["seed_terms"],
     )
 
 
@@ -90,7 +111,17 @@ def wishes(values: dict[str, Any]) -> Wishes:
         min_model=values["min_model"],
         batched=values["batched"],
         word_timestamps=values["word_timestamps"],
+        gpu_wait=values.get("gpu_wait", 0.0),
     )
+
+
+def _terms(path: Path | None) -> tuple[Term, ...]:
+    if path is None:
+        return ()
+    found = terms.read(path)
+    if found.warning:
+        click.echo(f"warning: {found.warning}", err=True)
+    return found.terms
 
 
 def _precision(values: dict[str, Any]) -> PrecisionWish:
@@ -116,10 +147,26 @@ def _listening(values: dict[str, Any]) -> Listening:
         language=code(values["language"]),
         multilingual=values["multilingual"],
         detection=LanguageRules(
-            values["language_detection_segments"], 1.0 if threshold is None else threshold
+            values["language_detection_segments"], 1.0 if threshold is None else threshold, _languages(values)
         ),
         sequential=not values["batched"],
+        second_look=values["second_look"],
+        prompts=_prompts(values),
     )
+
+
+def _languages(values: dict[str, Any]) -> tuple[str, ...]:
+    """Return the languages there may be. Raises UsageError for one there is not."""
+    named = (code(name.strip()) for name in (values["languages"] or "").split(",") if name.strip())
+    return tuple(dict.fromkeys(name for name in named if name))
+
+
+def _prompts(values: dict[str, Any]) -> dict[str, str]:
+    """Return what a window in a language is told where the user says nothing."""
+    if not values["zh_prompt"] or values["task"] == "translate":
+        return {}
+    prompts = {name: prompt_for(name, values["zh_script"]) for name in ("zh", "yue")}
+    return {name: prompt for name, prompt in prompts.items() if prompt}
 
 
 def _decoding(values: dict[str, Any]) -> DecodeOptions:

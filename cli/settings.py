@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 # What belongs to one run and has no place in settings.
-_NEVER = {"urls", "as_json", "overwrite", "refresh", "batch_file", "simulate", "explain"}
+_NEVER = {
+    "urls",
+    "as_json",
+    "overwrite",
+    "refresh",
+    "batch_file",
+    "simulate",
+    "explain",
+    "fresh",
+    "clip_timestamps",
+}
 
 
 def with_settings(function: F) -> F:

@@ -40,20 +40,30 @@ def transcribe(values: dict[str, Any]) -> None:
     progress = console(values["progress"], quiet=values["quiet"])
     failed: list[Failed] = []
     lost = 0.0
+    thin = 0
     count = 0
     for outcome in pipeline.run(request(values, sources), progress, environment()):
         count += 1
         if count == 2 and failed:
             _complain(failed[0])
         lost += _report(outcome, values)
+        thin += _is_thin(outcome, values["min_coverage"])
         if isinstance(outcome, Failed):
             failed.append(outcome)
             if count > 1:
                 _complain(outcome)
-    _end(failed, count, lost)
+    _end(failed, count, lost, thin)
 
 
-def _end(failed: list[Failed], count: int, lost: float) -> None:
+def _is_thin(outcome: Outcome, least: float) -> bool:
+    """Return whether too little of the speech has text."""
+    from bili2text.coverage import is_complete
+    from bili2text.request import Result
+
+    return isinstance(outcome, Result) and not is_complete(outcome.report, least)
+
+
+def _end(failed: list[Failed], count: int, lost: float, thin: int) -> None:
     if len(failed) == 1 and count == 1:
         raise failed[0].error
     if failed:
@@ -61,6 +71,11 @@ def _end(failed: list[Failed], count: int, lost: float) -> None:
         if len(failed) == count:
             raise type(failed[0].error)(said, hint="the lines above say why")
         raise Incomplete(said, hint="the lines above say why; the same command with --skip tries those again")
+    if thin:
+        raise Incomplete(
+            f"{thin} of {count} have text over less of their speech than --min-coverage asks for",
+            hint="NAME.report.json says where it is missing; try a larger --model",
+        )
     if lost >= _LOST:
         raise Incomplete(
             f"{lost:.1f} s of the sound are missing or damaged",
@@ -134,7 +149,7 @@ def _write(text: str) -> None:
 
 def _summary(outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - Result or Skipped, imported late
     found: dict[str, Any] = {"name": outcome.name, "files": [str(path) for path in outcome.paths]}
-    if not hasattr(outcome, "plan"):
+    if not hasattr(outcome, "pin"):
         return {**found, "skipped": True}
     transcript = outcome.document.transcript
     return {
@@ -145,8 +160,10 @@ def _summary(outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - Result or Skippe
         "language_probability": round(transcript.language_probability, 4),
         "duration": round(transcript.duration, 3),
         "segments": len(transcript.segments),
-        "model": outcome.plan.model,
-        "device": outcome.plan.device,
-        "compute_type": outcome.plan.compute_type,
+        "model": outcome.pin.model,
+        "device": outcome.pin.device,
+        "compute_type": outcome.pin.compute_type,
+        "coverage": round(outcome.report.coverage, 4),
+        "doubtful_chunks": outcome.report.chunks.doubtful,
         "speed": round(outcome.speed, 2),
     }

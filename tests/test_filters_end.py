@@ -13,8 +13,10 @@ import pytest
 PROGRAM = """
 import sys, wave
 from pathlib import Path
-from bili2text import pipeline
+from bili2text import recording
 from bili2text.errors import RuntimeFailure
+from bili2text.jobs.journal import Journal
+from bili2text.jobs.records import Pin
 from bili2text.plan.values import Plan
 from bili2text.progress import Silent
 from bili2text.request import Request
@@ -22,14 +24,24 @@ from bili2text.source.local import open_file
 
 class Broken:
     multilingual = False
-    def decode(self, windows):
+    def decode(self, windows, effort=None):
         raise RuntimeFailure("the engine broke", hint="")
     def close(self): ...
 
-job = pipeline._Job(Request((), filters=("denoise",)), ("txt",), Silent(), None, set())
-plan = Plan("tiny", "cpu", 0, "CPU", "int8", 1, 1, 1, ())
+class Loader:
+    def engine(self, pin=None):
+        return Plan("tiny", "cpu", 0, "CPU", "int8", 1, 1, 1, ()), Broken()
+    def pin(self):
+        return Pin("tiny", "", "int8", 1, 1, 1, "cpu", "CPU")
+    def writes_as(self, pin):
+        return True
+
+request = Request((), filters=("denoise",))
+journal = Journal.open(Path(sys.argv[1]).parent / "job", recording.header())
 try:
-    pipeline._heard(job, open_file(Path(sys.argv[1])), plan, Broken())
+    recording.transcribe(
+        open_file(Path(sys.argv[1])), request, Loader(), Silent(), journal, "0", lambda *_: None
+    )
 except RuntimeFailure as error:
     kept = error  # as a run keeps it, frames and all
     print("ended", flush=True)

@@ -44,7 +44,9 @@ class Desk:
         return self.card.free_mib
 
 
-def planner(desk: Desk, folder: Path, wishes: Wishes = Wishes(), progress: Silent | None = None) -> Planner:
+def planner(
+    desk: Desk, folder: Path, wishes: Wishes = Wishes(gpu_wait=0), progress: Silent | None = None
+) -> Planner:
     places = Places(folder, None, {"BILI2TEXT_CACHE_DIR": str(folder)})
     return Planner(wishes, places, progress or Notes(), may_download=True, look=desk.look, free_now=desk.free)
 
@@ -145,3 +147,14 @@ def test_a_lost_card_is_left_for_the_other_one(tmp_path: Path) -> None:
     first = one.plan()
     after = one.after(first, DeviceFailure("the card fell off the bus"))
     assert (first.device_index, after.device_index, after.gpu) == (0, 1, "GPU-second")
+
+
+def test_a_neighbour_that_only_passes_by_is_waited_for(tmp_path: Path) -> None:
+    desk, notes = Desk("RTX 4060, 8 GB, 7.1 free"), Notes()
+    one = planner(desk, tmp_path, Wishes(gpu_wait=20), notes)
+    plan = one.plan()
+    answers = iter([1000] * 12)  # MiB free: for three seconds somebody else has the rest
+    desk.free = lambda uuid: next(answers, 7270)  # type: ignore[method-assign]
+    waiting = planner(desk, tmp_path, Wishes(gpu_wait=20), notes)
+    assert waiting.after(plan, OutOfMemory("the GPU has no room left")) == plan
+    assert "waiting up to 20 s" in notes.warnings[0]

@@ -128,7 +128,7 @@ class _Cutter:
         samples = self._sound[begin : (right - self._first) * FRAME].copy()
         self._forget(right)
         speech = tuple(Span(run.start * FRAME_SECONDS, run.end * FRAME_SECONDS) for run in runs)
-        chunk = Chunk(self._index, left * FRAME_SECONDS, samples, speech)
+        chunk = Chunk(self._index, left * FRAME / SAMPLE_RATE, samples, speech)
         self._index += 1
         return chunk
 
@@ -154,7 +154,9 @@ class _RunFinder:
 
     def feed(self, probabilities: NDArray[np.float32]) -> Iterator[_Run]:
         for probability in probabilities.tolist():
-            yield from self._step(1.0 if self._rules.everything else probability, probability)
+            # below 0 it is told to be left out (audio/clips.py)
+            everything = self._rules.everything and probability >= 0
+            yield from self._step(1.0 if everything else probability, probability)
             self.frame += 1
 
     def silent_since(self) -> int | None:

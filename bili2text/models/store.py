@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from bili2text.errors import ModelError
+from bili2text.files import storage_error
 from bili2text.models import embedded, hfcache
 from bili2text.models.catalog import (
     CARDS,
@@ -20,7 +21,7 @@ from bili2text.models.catalog import (
 )
 from bili2text.models.manifest import Expected, pins_of
 from bili2text.models.record import read_record, stamps_of
-from bili2text.models.stamps import Stamps, fault, hash_files
+from bili2text.models.stamps import Stamps, fault, hash_file, hash_files
 from bili2text.models.weights import check_shape, missing_file, read_dims
 from bili2text.progress import Progress, Silent
 
@@ -78,6 +79,20 @@ def verify(folder: ModelFolder, places: Places, progress: Progress) -> ModelFold
     folder = _joined(folder, places, progress)
     places.stamps.forget(folder.path)
     return check(folder, places, progress)
+
+
+def fingerprint(folder: ModelFolder, places: Places, progress: Progress) -> str:
+    """Return the sha256 of model.bin, in hex: what the words depend on. Raises StorageError."""
+    known = places.stamps.known(folder.path).get("model.bin")
+    if known is None:
+        path = folder.path / "model.bin"
+        try:
+            with progress.stage("verify", path.stat().st_size, "B") as stage:
+                known = hash_file(path, stage)
+        except OSError as error:
+            raise storage_error(error, path) from error
+        places.stamps.remember(folder.path, {**places.stamps.known(folder.path), "model.bin": known})
+    return known.sha256
 
 
 def on_disk(places: Places) -> tuple[ModelFolder, ...]:

@@ -42,6 +42,7 @@ class Wishes:
     batched: bool = True
     word_timestamps: bool = False
     told: int = 0  # tokens of prompt, hotwords and text before that each window is told, at most
+    gpu_wait: float = 30.0  # seconds to wait for memory that a neighbour took in mid-run
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,18 @@
-"""Chunks through an engine: batches, further looks at what was left unheard, and the order of time."""
+"""Chunks through an engine, group by group: a batch, what it left unheard, and what is doubtful once more."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
 from bili2text.audio.chunks import Chunk
-from bili2text.audio.waveform import SAMPLE_RATE
+from bili2text.audio.waveform import SAMPLE_RATE, Samples
 from bili2text.segments import Segment
-from bili2text.transcribe.engine import Decoded, DecodeOptions, Engine, Window
-from bili2text.transcribe.language import Detected, LanguageRules, vote
+from bili2text.transcribe.again import FIRST, Manner, second_look
+from bili2text.transcribe.engine import ROOM_BEFORE, USUAL, Decoded, DecodeOptions, Effort, Engine, Window
+from bili2text.transcribe.language import Detected, LanguageRules, limited, spread_out, vote
 from bili2text.transcribe.seek import Look, heard, plausible
-
-_CONTEXT = 223  # tokens of the text before that a prompt has room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,94 +25,182 @@ class Listening:
     detection: LanguageRules = LanguageRules()
     batch_size: int = 8  # windows at once; 1 with `sequential`
     sequential: bool = False  # one window after the other, so that each may know the text before it
+    second_look: bool = True  # decode again what is doubtful
+    prompts: Mapping[str, str] = field(default_factory=dict)  # by language, where the options have none
+
+    def prompt(self, language: str) -> str | None:
+        """Return what each window in a language is told before its own text."""
+        return self.options.initial_prompt or self.prompts.get(language)
+
+    @property
+    def told(self) -> int:
+        """Tokens each window is told before its own, at most; a token is at least a byte."""
+        longest = max((len(f" {text}".encode()) for text in self.prompts.values()), default=0)
+        spoken = self.language is None or self.language in self.prompts
+        more = longest if spoken and self.options.initial_prompt is None else 0
+        return min(ROOM_BEFORE, self.options.told + more)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkHeard:
+    """What one chunk said."""
+
+    index: int
+    language: str
+    segments: tuple[Segment, ...]
+    looks: int  # windows decoded; more than one where a window was left before its end
+    rung: str = FIRST  # whose text this is: the first pass's, or a second look's
+    doubts: tuple[str, ...] = ()  # what is doubtful about the text that was kept
+    dropped: int = 0  # segments left out because nobody speaks there
+
+
+@dataclass(frozen=True, slots=True)
+class GroupHeard:
+    """What the chunks of one group said, in order; with the tokens the next group may be told."""
+
+    chunks: tuple[ChunkHeard, ...]
+    previous: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
     """All that was said, in order of time."""
 
-    segments: tuple[Segment, ...]
+    chunks: tuple[ChunkHeard, ...]
     language: Detected
-    chunks: int
-    speech: float  # seconds in which the detector heard speech
-    looks: int  # windows decoded; more than chunks where a window was left before its end
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The text of all chunks."""
+        return tuple(segment for chunk in self.chunks for segment in chunk.segments)
+
+    @property
+    def looks(self) -> int:
+        """Windows decoded in the first pass."""
+        return sum(chunk.looks for chunk in self.chunks)
 
 
 def listen(
     chunks: Iterator[Chunk], engine: Engine, how: Listening, advance: Callable[[Chunk], None]
 ) -> Heard:
-    """Return what the chunks say. `advance` is called once for each chunk that is done.
+    """Return what the chunks say, the language voted on the first of them; for sound that is all at hand.
 
-    Raises what the engine raises; holds at most a batch of chunks at a time.
+    `advance` is called once for each chunk that is done. Raises what the engine raises.
     """
-    opening = list(islice(chunks, how.detection.segments if _must_detect(engine, how) else 0))
-    language = _language(opening, engine, how)
-    listener = _Listener(engine, how, language.language, advance)
-    queue: deque[Look] = deque(Look(chunk) for chunk in opening)
-    size = 1 if how.sequential else how.batch_size
-    while True:
-        queue.extend(Look(chunk) for chunk in islice(chunks, max(0, size - len(queue))))
-        if not queue:
-            break
-        batch = [queue.popleft() for _ in range(min(size, len(queue)))]
-        # what a chunk leaves unheard comes before the next chunk: text in order, and little held
-        queue.extendleft(reversed(listener.take(batch)))
-    return listener.all(language)
+    opening = list(islice(chunks, how.detection.segments))
+    language = detect([chunk.samples for chunk in opening], engine, how)
+    found: list[ChunkHeard] = []
+    previous: tuple[int, ...] = ()
+    rest = (chunk for part in (iter(opening), chunks) for chunk in part)
+    while group := tuple(islice(rest, how.batch_size)):
+        said = hear(group, engine, how, language.language, previous)
+        found += said.chunks
+        previous = said.previous
+        for chunk in group:
+            advance(chunk)
+    return Heard(tuple(found), language)
 
 
-def _must_detect(engine: Engine, how: Listening) -> bool:
-    return how.language is None and engine.multilingual
-
-
-def _language(opening: list[Chunk], engine: Engine, how: Listening) -> Detected:
+def detect(sounds: Sequence[Samples], engine: Engine, how: Listening) -> Detected:
+    """Return the language spoken: the one that was given, or a vote on sounds from all over the recording."""
     if how.language is not None:
         return Detected(how.language, 1.0)
     if not engine.multilingual:
         return Detected("en", 1.0)
-    return vote((engine.languages((chunk.samples,))[0] for chunk in opening), how.detection)
+    chosen = spread_out(len(sounds), how.detection.segments)
+    return vote((engine.languages((sounds[index],))[0] for index in chosen), how.detection)
+
+
+def hear(
+    group: tuple[Chunk, ...], engine: Engine, how: Listening, language: str, previous: tuple[int, ...] = ()
+) -> GroupHeard:
+    """Return what a group of chunks says.
+
+    What depends on nothing but its arguments: the same group says the same, whatever was heard before.
+    Raises what the engine raises.
+    """
+    listener = _Listener(engine, how, language, previous)
+    looks = [Look(chunk) for chunk in group]
+    size = 1 if how.sequential else how.batch_size
+    while looks:
+        # what a chunk leaves unheard comes before the next chunk: a sequential run needs its text in order
+        looks = sorted(looks[size:] + listener.take(looks[:size]), key=lambda look: look.start)
+    return listener.all(group)
 
 
 class _Listener:
     """Keeps what each chunk said, and the text a sequential run is conditioned on."""
 
-    def __init__(
-        self, engine: Engine, how: Listening, language: str, advance: Callable[[Chunk], None]
-    ) -> None:
+    def __init__(self, engine: Engine, how: Listening, language: str, previous: tuple[int, ...]) -> None:
         self._engine = engine
         self._how = how
         self._language = language
-        self._advance = advance
+        self._previous = previous
+        self._languages: dict[int, str] = {}
         self._said: dict[int, list[Segment]] = {}
-        self._previous: tuple[int, ...] = ()
-        self._speech = 0.0
-        self._looks = 0
+        self._looks: dict[int, int] = {}
+        # where doubtful chunks get a second look, higher temperatures wait for it
+        later = how.second_look and not how.sequential
+        self._effort = Effort(temperatures=how.options.temperatures[:1]) if later else USUAL
 
     def take(self, batch: list[Look]) -> list[Look]:
         """Decode a batch and return the further looks it needs."""
+        self._detect([look for look in batch if look.chunk.index not in self._languages])
         again = []
-        languages = self._languages(batch)
-        order = sorted(range(len(batch)), key=lambda index: languages[index])
-        for language, group in groupby(order, key=lambda index: languages[index]):
-            looks = [batch[index] for index in group]
-            decoded = self._engine.decode(tuple(self._window(look, language) for look in looks))
+        order = sorted(batch, key=lambda look: self._languages[look.chunk.index])
+        for language, group in groupby(order, key=lambda look: self._languages[look.chunk.index]):
+            looks = list(group)
+            windows = tuple(self._window(look, language) for look in looks)
+            decoded = self._engine.decode(windows, self._effort)
             again += [
                 more for look, one in zip(looks, decoded, strict=True) if (more := self._keep(look, one))
             ]
-        return sorted(again, key=lambda look: look.start)
+        return again
 
-    def all(self, language: Detected) -> Heard:
-        """Return everything kept, in order."""
-        segments = tuple(segment for index in sorted(self._said) for segment in self._said[index])
-        return Heard(segments, language, len(self._said), self._speech, self._looks)
+    def all(self, group: tuple[Chunk, ...]) -> GroupHeard:
+        """Return everything kept, in order, after a second look at what is doubtful."""
+        return GroupHeard(tuple(self._judged(chunk) for chunk in group), self._previous)
 
-    def _languages(self, batch: list[Look]) -> list[str]:
-        if not (self._how.multilingual and self._engine.multilingual and self._how.language is None):
-            return [self._language] * len(batch)
-        found = self._engine.languages(tuple(_sound(look).samples for look in batch))
-        return [max(one, key=lambda name: one[name]) for one in found]
+    def _judged(self, chunk: Chunk) -> ChunkHeard:
+        index = chunk.index
+        first = tuple(self._said[index])
+        language = self._languages[index]
+        if not self._how.second_look:
+            return ChunkHeard(index, language, first, self._looks[index])
+        expected = None if self._how.multilingual else language
+        options = replace(self._how.options, initial_prompt=self._how.prompt(language))
+        manner = Manner(options, expected, self._how.batch_size)
+        looked = second_look(chunk, first, language, self._engine, manner)
+        return ChunkHeard(
+            index,
+            language,
+            looked.segments,
+            self._looks[index],
+            looked.rung,
+            tuple(doubt.kind for doubt in looked.doubts_after),
+            len(looked.dropped),
+        )
+
+    def _detect(self, looks: list[Look]) -> None:
+        """Note the language of chunks not heard yet: the recording's, or their own."""
+        how = self._how
+        if not (how.multilingual and self._engine.multilingual and how.language is None) or not looks:
+            self._languages |= dict.fromkeys((look.chunk.index for look in looks), self._language)
+            return
+        found = self._engine.languages(tuple(_sound(look).samples for look in looks))
+        for look, one in zip(looks, found, strict=True):
+            among = limited(one, how.detection.among)
+            self._languages[look.chunk.index] = max(among, key=lambda name: among[name])
 
     def _window(self, look: Look, language: str) -> Window:
-        window = replace(_sound(look), language=language, first=look.chunk.index == 0 and look.offset == 0)
+        options = self._how.options
+        window = replace(
+            _sound(look),
+            language=language,
+            first=look.chunk.index == 0 and look.offset == 0,
+            prompt=self._how.prompt(language),
+            hotwords=options.hotwords,
+        )
         if self._how.sequential and self._how.options.condition_on_previous_text:
             return replace(window, previous=self._previous)
         return window
@@ -124,13 +210,12 @@ class _Listener:
         segments, more = heard(look, decoded)
         if options.hallucination_silence_threshold is not None:
             segments = plausible(segments, look.chunk.speech, options.hallucination_silence_threshold)
-        self._said.setdefault(look.chunk.index, []).extend(segments)
-        self._looks += 1
+        index = look.chunk.index
+        self._said.setdefault(index, []).extend(segments)
+        self._looks[index] = self._looks.get(index, 0) + 1
         reset = decoded.temperature > options.prompt_reset_on_temperature
-        self._previous = () if reset else (*self._previous, *decoded.tokens)[-_CONTEXT:]
-        if more is None:
-            self._speech += sum(span.end - span.start for span in look.chunk.speech)
-            self._advance(look.chunk)
+        if self._how.sequential and options.condition_on_previous_text:
+            self._previous = () if reset else (*self._previous, *decoded.tokens)[-ROOM_BEFORE:]
         return more
 
 

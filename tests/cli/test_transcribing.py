@@ -23,12 +23,14 @@ def fox(samples: Path) -> str:
 
 
 def test_a_file_becomes_a_transcript_and_subtitles(program: Callable, samples: Path, tmp_path: Path) -> None:
-    done = program("gpu-transcribe", fox(samples), "-f", "all")
+    done = program("gpu-transcribe", fox(samples), "-f", "all", "--fresh")
     assert done.returncode == 0, done.stderr
     names = [Path(line).name for line in done.stdout.splitlines()]
-    assert names == [f"quick_brown_fox.{end}" for end in ("txt", "srt", "vtt", "json", "tsv", "lrc", "ass")]
+    ends = ("txt", "srt", "vtt", "json", "tsv", "lrc", "ass")
+    assert names == [f"quick_brown_fox.{end}" for end in ends]
     text = (tmp_path / "quick_brown_fox.txt").read_text(encoding="utf-8")
     assert "quick brown fox jumps over the lazy dog" in text.lower()
+    assert (tmp_path / "quick_brown_fox.report.json").is_file()
     found = json.loads((tmp_path / "quick_brown_fox.json").read_text(encoding="utf-8"))
     assert found["language"] == "en"
     assert found["run"]["model"] == "base"
@@ -98,7 +100,7 @@ def test_json_is_one_object_for_each_source(program: Callable, samples: Path) ->
 
 
 def test_progress_for_programs_is_json_lines(program: Callable, samples: Path) -> None:
-    done = program("audio", fox(samples), "-f", "txt", "--progress", "json")
+    done = program("audio", fox(samples), "-f", "txt", "--progress", "json", "--fresh")
     events = [json.loads(line) for line in done.stderr.splitlines()]
     last = next(
         event for event in reversed(events) if event["event"] == "done" and event["stage"] == "transcribe"
@@ -151,14 +153,14 @@ def test_a_silent_file_is_an_empty_transcript_and_a_warning(program: Callable, t
 def test_a_kill_leaves_no_half_written_result(
     environ: Mapping[str, str], samples: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "cli.main", "audio", fox(samples), "-f", "all"]
+    command = [sys.executable, "-m", "cli.main", "audio", fox(samples), "-f", "all", "--fresh"]
     for delay in (0.3, 1.2, 2.0):
         running = subprocess.Popen(command, env=dict(environ), cwd=tmp_path, stderr=subprocess.DEVNULL)
         time.sleep(delay)
         running.kill()
         running.wait()
         found = [path for path in tmp_path.iterdir() if path.name.startswith("quick")]
-        assert len(found) in (0, 7)
+        assert len(found) in (0, 7, 8)  # none, those that grow with the transcript, and the report
         for path in found:
             path.unlink()
 
@@ -167,7 +169,7 @@ def test_a_kill_leaves_no_half_written_result(
 def test_ctrl_c_ends_with_130_and_a_request_to_end_with_143(
     environ: Mapping[str, str], samples: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "cli.main", "audio", fox(samples)]
+    command = [sys.executable, "-m", "cli.main", "audio", fox(samples), "--fresh"]
     for sent, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         running = subprocess.Popen(
             command,
@@ -186,6 +188,7 @@ def test_ctrl_c_ends_with_130_and_a_request_to_end_with_143(
         assert running.wait(timeout=10) == code
         assert "Traceback" not in rest
         assert "stopped" in rest
+        assert "bili2text jobs resume" in rest
         assert list(tmp_path.iterdir()) == []
 
 

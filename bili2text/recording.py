@@ -1,0 +1,302 @@
+"""One recording, from its file to all that was said: surveyed, journaled, listened to group by group.
+
+A group whose record is in the journal is not heard again, so a run that was killed goes on where it was;
+and as nothing of a group depends on when it was heard, what comes out is the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from typing import Any
+
+from bili2text.audio.chunks import Chunk, chunks
+from bili2text.audio.clips import muted, only
+from bili2text.audio.container import inspect
+from bili2text.audio.cuts import Cut, Spread, cut_again, cut_of
+from bili2text.audio.decode import Decoder
+from bili2text.audio.filters import filtered
+from bili2text.audio.speech import SpeechDetector, judged
+from bili2text.audio.waveform import SAMPLE_RATE, Samples
+from bili2text.errors import SourceError
+from bili2text.jobs.journal import Journal
+from bili2text.jobs.key import audio_digest, job_key
+from bili2text.jobs.records import Group, Step, Survey, entry_of, record
+from bili2text.loading import CARD_FAILURES, Loader
+from bili2text.plan.values import Plan
+from bili2text.progress import Progress, Stage
+from bili2text.request import Request
+from bili2text.seeds import seeded
+from bili2text.source.media import Media
+from bili2text.subtitles.tidy import LONGEST
+from bili2text.terms import Term, hotwords
+from bili2text.transcribe.run import ChunkHeard, GroupHeard, Listening, detect, hear
+
+_FORMAT = 1  # of the journal; another one is another job
+_HEARD_FOR_LANGUAGE = 16  # chunks kept from all over a recording for the vote on its language
+# What decides the words. A job done with another version of any of these is another job.
+_VERSIONS = ("bili2text", "faster-whisper", "ctranslate2", "av", "numpy", "onnxruntime", "tokenizers")
+_WISHES = (
+    "model", "compute_type", "beam_size", "best_of", "language", "task", "prefer", "policy",
+    "max_model", "min_model", "batched", "word_timestamps",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """All that came of listening to one recording."""
+
+    key: str  # of its job
+    survey: Survey
+    chunks: tuple[ChunkHeard, ...]
+    steps: tuple[Step, ...]
+    plan: Plan | None  # the last one; None when all had been heard before
+    resumed: int  # groups that an earlier run had heard
+    work: float  # seconds of this run's work, without loading the model
+    heard: float  # seconds of sound that this run listened to
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def speed(self) -> float:
+        """Seconds of sound for a second of work."""
+        return self.heard / max(self.work, 1e-6)
+
+
+# Told after each group: all chunks so far, and the survey they belong to.
+Told = Callable[[Sequence[ChunkHeard], Survey], None]
+
+
+def key_of(media: Media, request: Request, progress: Progress) -> str:
+    """Return the key of the job: of the sound's bytes and of every option that decides the words."""
+    return job_key(audio_digest(media.path, progress), _options(request, media))
+
+
+def transcribe(
+    media: Media, request: Request, loader: Loader, progress: Progress, journal: Journal, key: str, told: Told
+) -> Listened:
+    """Return all that is said in a recording, having heard what the journal does not hold yet.
+
+    Raises MediaError for a file that is no sound, SourceError for one that changed, StorageError when the
+    journal cannot be written, and what the engine raises when no plan is left.
+    """
+    inspect(media.path, request.track)
+    return _Listener(media, request, loader, progress, journal, key, told).run()
+
+
+def header() -> dict[str, Any]:
+    """Return what a journal begins with: a job of another version is begun anew."""
+    return {"kind": "header", "format": _FORMAT, "versions": {name: _version(name) for name in _VERSIONS}}
+
+
+class _Listener:
+    """Holds what is known of a recording so far."""
+
+    def __init__(
+        self,
+        media: Media,
+        request: Request,
+        loader: Loader,
+        progress: Progress,
+        journal: Journal,
+        key: str,
+        told: Told,
+    ) -> None:
+        self._media, self._request, self._loader, self._progress = media, request, loader, progress
+        self._journal, self._key, self._told = journal, key, told
+        self._groups: list[GroupHeard] = []
+        self._steps: list[Step] = []
+        self._survey: Survey | None = None
+        self._work = 0.0
+
+    def run(self) -> Listened:
+        self._recall()
+        survey = self._survey or self._begin()
+        resumed = len(self._groups)
+        if resumed == survey.groups > 0:
+            self._progress.note(
+                "all of it was heard before, and is taken from the journal; --fresh hears it anew"
+            )
+        elif resumed:
+            self._progress.note(f"going on: {resumed} of {survey.groups} groups were heard before")
+        plan = self._listen(survey)
+        heard = sum(cut.end - cut.start for cut in survey.cuts[resumed * survey.group_size :])
+        return Listened(
+            key=self._key,
+            survey=survey,
+            chunks=self._chunks,
+            steps=tuple(self._steps),
+            plan=plan,
+            resumed=resumed,
+            work=self._work,
+            heard=heard if resumed else survey.duration,
+            memory=self._loader.taken(),
+        )
+
+    @property
+    def _chunks(self) -> tuple[ChunkHeard, ...]:
+        return tuple(chunk for group in self._groups for chunk in group.chunks)
+
+    def _recall(self) -> None:
+        """Take from the journal what is there and makes sense."""
+        for found in self._journal.records:
+            entry = entry_of(found)
+            if isinstance(entry, Survey):
+                self._survey = entry
+            elif isinstance(entry, Step):
+                self._steps.append(entry)
+            elif entry.number == len(self._groups):
+                self._groups.append(entry.heard)
+
+    def _begin(self) -> Survey:
+        """Survey the recording, and write down how it will be heard before anything is."""
+        began = time.monotonic()
+        cuts: list[Cut] = []
+        spread = Spread[Samples](_HEARD_FOR_LANGUAGE)
+        with self._sound("survey") as (sound, decoder, stage):
+            counted = _Counted(sound, stage)
+            heard = only(judged(counted.blocks(), SpeechDetector()), self._request.clips)
+            for chunk in chunks(heard, self._request.rules):
+                cuts.append(cut_of(chunk))
+                spread.show(chunk.samples)
+            damage = decoder.damage
+        self._work += time.monotonic() - began
+        plan, engine = self._loader.engine()
+        began = time.monotonic()
+        language = detect(spread.kept, engine, self._how(plan))
+        self._work += time.monotonic() - began
+        survey = Survey(
+            counted.seconds,
+            damage,
+            tuple(cuts),
+            plan.batch_size,
+            language,
+            self._loader.pin(),
+            plan.reasons,
+        )
+        self._journal.append(record(survey))
+        return survey
+
+    def _listen(self, survey: Survey) -> Plan | None:
+        """Hear the groups that are left, writing each down; return the plan in the end."""
+        first = len(self._groups)
+        if first == survey.groups:
+            return None
+        pin = self._steps[-1].pin if self._steps else survey.pin
+        self._loader.engine(pin)
+        if not self._loader.writes_as(pin):
+            self._step(first, f"{pin.model} in {pin.compute_type} on {pin.device_name} is not to be had now")
+        left = survey.cuts[first * survey.group_size :]
+        with self._sound("transcribe") as (sound, _, stage):
+            stage.advance(left[0].start)
+            again = cut_again(sound, left)
+            for number in range(first, survey.groups):
+                wanted = survey.group(number)
+                group = tuple(islice(again, len(wanted)))
+                if [len(chunk.samples) for chunk in group] != [cut.count for cut in wanted]:
+                    raise SourceError(
+                        "the recording is not what it was when this began", hint="run it again with --fresh"
+                    )
+                self._groups.append(self._hear(group, number, survey))
+                self._journal.append(record(Group(number, self._groups[-1])))
+                self._told(self._chunks, survey)
+                last = number + 1 == survey.groups
+                stage.advance(
+                    (survey.duration if last else survey.group(number + 1)[0].start) - wanted[0].start
+                )
+        return self._loader.engine()[0]
+
+    def _hear(self, group: tuple[Chunk, ...], number: int, survey: Survey) -> GroupHeard:
+        """Hear one group, by the next plan when the card fails."""
+        previous = self._groups[-1].previous if self._groups else ()
+        while True:
+            plan, engine = self._loader.engine()
+            began = time.monotonic()
+            try:
+                language = survey.language.language
+                return hear(group, engine, self._how(plan, language), language, previous)
+            except CARD_FAILURES as error:
+                self._loader.step_down(error)
+                self._step(number, error.message)
+            finally:
+                self._work += time.monotonic() - began
+
+    def _step(self, number: int, why: str) -> None:
+        step = Step(number, why, self._loader.pin())
+        self._steps.append(step)
+        self._journal.append(record(step))
+
+    def _how(self, plan: Plan, language: str | None = None) -> Listening:
+        """Return how to listen by a plan; once the language is known, with the terms of this recording."""
+        listening = replace(self._request.listening, batch_size=plan.batch_size)
+        terms = _terms(self._request, self._media)
+        if language is None or not terms:
+            return listening
+        words = ", ".join(filter(None, (listening.options.hotwords, hotwords(terms, language))))
+        return replace(listening, options=replace(listening.options, hotwords=words))
+
+    @contextmanager
+    def _sound(self, name: str) -> Iterator[tuple[Iterator[Samples], Decoder, Stage]]:
+        """Open the recording's sound, filtered, and a stage that counts its seconds."""
+        request = self._request
+        with (
+            Decoder(self._media.path, track=request.track) as decoder,
+            self._progress.stage(name, decoder.info.duration or self._media.duration, "s") as stage,
+            # closed first, and whatever happens: the filters' program would wait for its reader for ever
+            closing(filtered(decoder.blocks(), request.filters)) as blocks,
+        ):
+            yield muted((block.samples for block in blocks), request.clips), decoder, stage
+
+
+class _Counted:
+    """Sound on its way, counted."""
+
+    def __init__(self, sound: Iterator[Samples], stage: Stage) -> None:
+        self._sound = sound
+        self._stage = stage
+        self._samples = 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound so far."""
+        return self._samples / SAMPLE_RATE
+
+    def blocks(self) -> Iterator[Samples]:
+        """Yield the sound."""
+        for block in self._sound:
+            self._samples += len(block)
+            self._stage.advance(len(block) / SAMPLE_RATE)
+            yield block
+
+
+def _terms(request: Request, media: Media) -> tuple[Term, ...]:
+    """Return the names to expect in a recording: the user's, then its own."""
+    if not request.seed_terms:
+        return request.terms
+    return (*request.terms, *seeded(media.title, "", media.uploader, media.tags))
+
+
+def _options(request: Request, media: Media) -> dict[str, Any]:
+    """Return every option that decides the words."""
+    wishes = {name: getattr(request.wishes, name) for name in _WISHES}
+    return {
+        "wishes": wishes,
+        "precision": asdict(request.wishes.precision),
+        "listening": asdict(request.listening),
+        "rules": asdict(request.rules),
+        "filters": list(request.filters),
+        "track": request.track,
+        # no JSON number is infinite
+        "clips": [[clip.start, min(clip.end, LONGEST)] for clip in request.clips],
+        "terms": [term.source for term in _terms(request, media)],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
