@@ -48,7 +48,7 @@ def run(request: Request, progress: Progress, environ: Mapping[str, str]) -> Ite
         if request.explain:
             progress.show(explain.text(plan))
         jobs = Jobs(cache_dir(environ))
-        job = _Run(request, formats, progress, loader, jobs, set(), _begun(jobs))
+        job = _Run(request, formats, progress, loader, jobs, set(), *_known(jobs))
         for text in request.sources:
             try:
                 empty = True
@@ -72,6 +72,7 @@ class _Run:
     jobs: Jobs
     taken: set[str]  # names that recordings of this run have, in lower case: disks may not tell cases apart
     begun: frozenset[str]  # files of jobs that were not finished: ours to go on with
+    finished: Mapping[str, str]  # files of finished jobs, and whose
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def _outcome(job: _Run, item: Item) -> Outcome:
         target = _target(job, media)
         output = job.request.output
         ours = {str(path.absolute()) for path in target.all} & job.begun
-        if output.skip and all_there(target.paths) and not ours:
-            job.progress.note(f"{item.name}: already there, left as it is")
+        if all_there(target.paths) and not ours and (output.skip or _is_done(job, media, target)):
+            job.progress.note(f"{item.name}: already there, left as it is (--overwrite writes it anew)")
             return Skipped(item.name, target.paths)
         others = [path for path in target.all if str(path.absolute()) not in ours]
         refuse_targets(others, overwrite=output.overwrite)
@@ -195,9 +196,20 @@ class _Work:
         )
 
 
-def _begun(jobs: Jobs) -> frozenset[str]:
-    """Return the files that jobs began and did not finish."""
-    return frozenset(path for about in jobs.all() if about.state != "finished" for path in about.outputs)
+def _is_done(job: _Run, media: Media, target: _Target) -> bool:
+    """Return whether just this job wrote these files: the same command again has nothing left to do."""
+    if job.request.output.overwrite or job.request.fresh:
+        return False
+    whose = {job.finished.get(str(path.absolute())) for path in target.all}
+    return len(whose) == 1 and whose == {key_of(media, job.request, job.progress)}
+
+
+def _known(jobs: Jobs) -> tuple[frozenset[str], dict[str, str]]:
+    """Return the files that jobs began and did not finish, and those of finished jobs with their keys."""
+    found = jobs.all()
+    begun = frozenset(path for about in found if about.state != "finished" for path in about.outputs)
+    finished = {path: about.key for about in found if about.state == "finished" for path in about.outputs}
+    return begun, finished
 
 
 def _folder(request: Request, media: Media) -> Path | None:
