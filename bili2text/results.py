@@ -20,7 +20,6 @@ from bili2text.segments import Segment, Transcript
 from bili2text.source.media import Media
 from bili2text.subtitles.writers import Document, Json
 from bili2text.subtitles.writers import document as made
-from bili2text.transcribe.again import FIRST
 from bili2text.transcribe.run import ChunkHeard
 
 __all__ = ["document", "remark", "report", "report_json"]
@@ -103,7 +102,7 @@ def _written(chunk: ChunkHeard, request: Request) -> tuple[Segment, ...]:
 
 def _fact(chunk: ChunkHeard, survey: Survey) -> ChunkFact:
     cut = survey.cuts[chunk.index]
-    rung = "" if chunk.rung == FIRST else chunk.rung
+    rung = chunk.rung if chunk.tried else ""
     return ChunkFact(chunk.index, cut.start, cut.end, chunk.language, rung, chunk.doubts, chunk.dropped)
 
 

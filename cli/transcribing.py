@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +164,7 @@ def _summary(outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - Result or Skippe
         "model": outcome.pin.model,
         "device": outcome.pin.device,
         "compute_type": outcome.pin.compute_type,
-        "coverage": round(outcome.report.coverage, 4),
+        "coverage": math.floor(outcome.report.coverage * 1000) / 1000,  # 1.0 means all
         "doubtful_chunks": outcome.report.chunks.doubtful,
         "speed": round(outcome.speed, 2),
     }

@@ -59,9 +59,27 @@ def test_one_word_does_not_cover_a_minute_of_speech() -> None:
     assert report(Evidence(speech, (Segment(0, 60, ""),), 60.0)).covered == 0
 
 
+def test_sentences_left_out_within_one_long_segment_show() -> None:
+    # what base wrote of six sentences of Mandarin, names in its prompt that nobody says; four are gone
+    text = "那很不明智现在这个部门还在研究月球探测器和自动驾驶汽车"
+    times = (
+        (27.94, 29.12),
+        (30.75, 34.78),
+        (36.22, 40.8),
+        (42.24, 43.9),
+        (44.29, 44.86),
+        (45.15, 45.92),
+        (47.2, 48.48),
+    )
+    speech = tuple(Span(start, end) for start, end in times)
+    found = report(Evidence(speech, (Segment(27.84, 48.67, text),), 50.0))
+    assert found.gaps
+    assert found.coverage < 0.9
+
+
 def test_a_text_is_measured_against_speech_and_not_against_pauses() -> None:
     speech = tuple(Span(start, start + 1) for start in range(0, 30, 10))
-    assert report(Evidence(speech, said((0, 30), text="one two three"), 30.0)).coverage == 1.0
+    assert report(Evidence(speech, said((0, 30), text="one two three four"), 30.0)).coverage == 1.0
 
 
 def test_silence_is_complete() -> None:
@@ -123,7 +141,7 @@ def test_a_report_of_trouble_says_all_of_it_calmly() -> None:
         },
     )
     assert lines(report(evidence)) == (
-        "speech 1:10 of 1:30, text over 35.7 % of it; 2 gaps, 45 s, the longest 40.0 s at 0:40",
+        "speech 1:10 of 1:30, text over 22.0 % of it; 2 gaps, 55 s, the longest 40.0 s at 0:40",
         "last cue ends 1.5 s after the last speech; 2 repeated cues, 3 in a row at 0:00; 2 of 4 chunks doubtful (fast, repetition)",
         "large-v3, A[2J card, VRAM 3012 MiB; steps: large-v3 float16 -> large-v3 int8; damaged: 1 unreadable packet",
     )

@@ -97,9 +97,7 @@ class Ct2Engine:
         """Return what each window said, in order; all have the same language."""
         options = effort.on(self._options)
         if effort.bare:
-            windows = tuple(
-                replace(window, previous=(), prompt=None, hotwords=None) for window in windows
-            )
+            windows = tuple(replace(window, previous=(), prompt=None, hotwords=None) for window in windows)
         prompts = [self._prompt(window, options) for window in windows]
         starts = [prompt.index(self._tokenizer(windows[0].language).sot) for prompt in prompts]
         # CTranslate2 wants the text to begin at the same place in every prompt of a batch

@@ -50,6 +50,7 @@ class ChunkHeard:
     segments: tuple[Segment, ...]
     looks: int  # windows decoded; more than one where a window was left before its end
     rung: str = FIRST  # whose text this is: the first pass's, or a second look's
+    tried: tuple[str, ...] = ()  # second looks
     doubts: tuple[str, ...] = ()  # what is doubtful about the text that was kept
     dropped: int = 0  # segments left out because nobody speaks there
 
@@ -177,6 +178,7 @@ class _Listener:
             looked.segments,
             self._looks[index],
             looked.rung,
+            looked.tried,
             tuple(doubt.kind for doubt in looked.doubts_after),
             len(looked.dropped),
         )
