@@ -57,6 +57,23 @@ def write(path: Path, name: str, value: str | float | bool) -> None:
     write_whole(path, tomlkit.dumps(table), overwrite=True)
 
 
+def remove(path: Path, name: str) -> bool:
+    """Take one setting out of the file, keeping every other line; return whether it was there.
+
+    Raises UsageError when the file is no TOML, StorageError when it cannot be written.
+    """
+    import tomlkit
+
+    path = path.resolve()
+    table = tomlkit.parse(_text(path))
+    spelled = [key for key in table if key.replace("_", "-") == name]
+    for key in spelled:
+        del table[key]
+    if spelled:
+        write_whole(path, tomlkit.dumps(table), overwrite=True)
+    return bool(spelled)
+
+
 def _file(path: Path, known: frozenset[str]) -> dict[str, str]:
     """Return what the file says, each value as it would be written on the command line."""
     table = tomllib.loads(_text(path))

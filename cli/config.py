@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bili2text.errors import UsageError
+from cli.parameters import Memory
 
 
 @click.group("config", context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,10 +58,28 @@ def set_(name: str, value: str) -> None:
         raise UsageError(f"no such setting: {name}", hint="`bili2text config show` lists them")
     option = next(option for option in transcribing.params if option.name == names[wanted])
     checked = option.type.convert(value, option, None)
-    plain = checked if isinstance(checked, (bool, int, float)) else value
+    # an amount of memory is kept as it was written: its MiB would be read back as GB
+    kept = isinstance(checked, (bool, int, float)) and not isinstance(option.type, Memory)
+    plain = checked if kept else value
     path = settings_file(settings.environment())
     settings.write(path, wanted, plain)
     click.echo(f"{wanted} = {plain}  ({path})")
+
+
+@command.command("unset")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+def unset(names: tuple[str, ...]) -> None:
+    """Take settings out of the file again: config unset model compute-type."""
+    from bili2text import settings
+    from bili2text.paths import settings_file
+
+    path = settings_file(settings.environment())
+    # not held against the names there are: what another version wrote must be removable, too
+    for name in (name.replace("_", "-") for name in names):
+        if settings.remove(path, name):
+            click.echo(f"{name} is not set any more  ({path})")
+        else:
+            raise UsageError(f"{name} is not set in {path}", hint="`bili2text config show` tells what is")
 
 
 @command.command("path")

@@ -25,7 +25,7 @@ COMMANDS = {
     "gpu-optimize": ("cli.gpu_optimize", "What is here, does it work, what fits, and what would give more."),
     "jobs": ("cli.jobs", "What was begun and not finished: list, resume, clean."),
     "models": ("cli.models", "The Whisper models: list, download, path, verify."),
-    "config": ("cli.config", "The settings: show, set, path."),
+    "config": ("cli.config", "The settings: show, set, unset, path."),
 }
 _DEBUG = "BILI2TEXT_DEBUG"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bili2text.errors import UsageError
 from bili2text.files import clean_text, refuse_target
-from bili2text.gpu import host, nvml
 from bili2text.gpu.device import Device
 from bili2text.gpu.memory_log import MemoryLog, read_log
 from bili2text.gpu.monitor import Sample, Summary, warning, watch
 from bili2text.gpu.plot import plot
+from bili2text.gpu.probe import device_now
 
 Watch = Callable[[Callable[[], Device | None]], Iterator[Sample]]
 
@@ -40,8 +40,10 @@ def follow(
     """Watch a card until the time is over, Ctrl-C is pressed or the card is gone; return what was seen.
 
     Each sample is said, and logged at once; the picture is drawn at the end. `samples` stands in for
-    asking the driver every `wanted.every` seconds. Raises StorageError, DependencyError without matplotlib.
+    asking the driver every `wanted.every` seconds. Raises StorageError, DependencyError without matplotlib,
+    UsageError when log and picture are one file.
     """
+    _refuse_one_file(wanted.log, wanted.png)
     for target in (wanted.log, wanted.png):
         if target is not None:
             refuse_target(target, overwrite=wanted.overwrite)
@@ -53,7 +55,7 @@ def follow(
         if wanted.log is not None:
             log = stack.enter_context(MemoryLog(wanted.log, overwrite=wanted.overwrite))
         with suppress(KeyboardInterrupt):
-            for sample in samples(lambda: now(device.uuid)):
+            for sample in samples(lambda: device_now(device.uuid)):
                 summary = summary.plus(sample)
                 say(line(sample, summary.peak_mib))
                 low, text = warning(sample, wanted.min_free_mib, low)
@@ -76,8 +78,9 @@ def draw(log: Path, png: Path, wanted: Wanted) -> int:
     """Draw a finished log; return how many samples it has.
 
     The size of the card is not in a log: the most that was ever used and free together is taken for it.
-    Raises UsageError for what is no log, StorageError or DependencyError when no picture can be made.
+    Raises UsageError for what is no log, or for one file as both, StorageError or DependencyError when no picture can be made.
     """
+    _refuse_one_file(log, png)
     refuse_target(png, overwrite=wanted.overwrite)
     samples = read_log(log)
     if not samples:
@@ -87,11 +90,6 @@ def draw(log: Path, png: Path, wanted: Wanted) -> int:
     total = max(sample.used_mib + sample.free_mib for sample in samples)
     _draw(samples, png, total, log.name, wanted.min_free_mib)
     return len(samples)
-
-
-def now(uuid: str) -> Device | None:
-    """Return a card as the driver tells of it now; None when it does not answer."""
-    return next((device for device in nvml.ask(host.look()).devices if device.uuid == uuid), None)
 
 
 def line(sample: Sample, peak_mib: int) -> str:
@@ -110,6 +108,11 @@ def summed(summary: Summary) -> str:
         f"{summary.seconds:.0f} s, {summary.samples} samples: peak {summary.peak_mib} MiB, "
         f"mean {summary.mean_mib} MiB, least free {summary.lowest_free_mib} MiB"
     )
+
+
+def _refuse_one_file(log: Path | None, png: Path | None) -> None:
+    if log is not None and png is not None and log.resolve() == png.resolve():
+        raise UsageError("--log and --png name the same file", hint="give each a name of its own")
 
 
 def _draw(samples: list[Sample] | tuple[Sample, ...], png: Path, total: int, title: str, least: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from bili2text.diagnosis.values import Outcome, Trial
 from bili2text.files import clean_text
 from bili2text.gpu import allocator
+from bili2text.gpu.cuda import ended
 from bili2text.gpu.device import Device
 from bili2text.plan import precision
 
@@ -41,7 +42,8 @@ def command(folder: Path, device: Device | None, compute_type: str, threads: int
 
 def environment(environ: Mapping[str, str], device: Device | None) -> dict[str, str]:
     """Return the child's environment: that of a run, with no other card in sight."""
-    found = {**environ, **allocator.whisper_environment(environ, sys.platform)}
+    total = None if device is None else device.total_mib
+    found = {**environ, **allocator.whisper_environment(environ, sys.platform, total_mib=total)}
     if device is not None and device.uuid:
         found["CUDA_VISIBLE_DEVICES"] = device.uuid
     elif device is not None:
@@ -78,10 +80,10 @@ def judge(compute_type: str, code: int, said: bytes, last_words: bytes) -> Trial
     """Return what a child's exit code, its last line and its last words amount to."""
     answer = _answer(said)
     if answer is not None:
-        return _as_said(compute_type, answer, "" if code == 0 else f"but its process {_ended(code)}")
+        return _as_said(compute_type, answer, "" if code == 0 else f"but its process {ended(code)}")
     if code == 0:
         return Trial(compute_type, "failed", "the child's answer makes no sense")
-    why = "; ".join(part for part in (_ended(code), _last_line(last_words)) if part)
+    why = "; ".join(part for part in (ended(code), _last_line(last_words)) if part)
     if -code == getattr(signal, "SIGKILL", None):
         return Trial(compute_type, "no room", f"{why}, as the system does when RAM runs out")
     killed = code < 0 or code > 255
@@ -121,23 +123,14 @@ def _answer(said: bytes) -> dict[str, Any] | None:
     return None
 
 
-def _as_said(compute_type: str, answer: dict[str, Any], ended: str) -> Trial:
+def _as_said(compute_type: str, answer: dict[str, Any], remark: str) -> Trial:
     outcome = _SAYS[answer["outcome"]]
     if outcome != "works":
         return Trial(compute_type, outcome, _short(str(answer.get("why", ""))))
     speed, peak = answer.get("speed"), answer.get("peak_mib")
     if not isinstance(speed, (int, float)) or not math.isfinite(speed) or speed <= 0:
         return Trial(compute_type, "nonsense", f"a speed of {speed!r} is none")
-    return Trial(compute_type, "works", ended, float(speed), peak if isinstance(peak, int) else None)
-
-
-def _ended(code: int) -> str:
-    if code < 0:
-        with suppress(ValueError):
-            return f"killed by {signal.Signals(-code).name}"
-        return f"killed by signal {-code}"
-    # Windows' codes are known by their hexadecimal form: 0xC0000409
-    return f"ended with code {code:#x}" if code > 255 else f"ended with code {code}"
+    return Trial(compute_type, "works", remark, float(speed), peak if isinstance(peak, int) else None)
 
 
 def _last_line(last_words: bytes) -> str:

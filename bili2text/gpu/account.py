@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from bili2text.errors import StorageError
-from bili2text.gpu import host, nvml
-from bili2text.gpu.device import Device
 from bili2text.gpu.memory_log import MemoryLog
 from bili2text.gpu.meter import Measured, Meter
 from bili2text.gpu.monitor import MemoryWatch, Summary
 from bili2text.gpu.pool import DriverPool
+from bili2text.gpu.probe import device_now, free_mib_now
+
+_KEPT = 20  # logs of watched runs: each model that is loaded begins one
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,15 @@ class Account:
     def __init__(
         self, index: int, uuid: str, watching: Watching, folder: Path, warn: Callable[[str], None]
     ) -> None:
-        """Begin, before the model is loaded. A watch writes its log into `folder`, named by the time."""
+        """Begin, before the model is loaded. A watch writes its log into `folder`, named by the time; of older ones the newest stay."""
         self._stack = ExitStack()
-        self._meter = self._stack.enter_context(Meter(lambda: nvml.free_mib(uuid), DriverPool(index)))
+        self._meter = self._stack.enter_context(Meter(lambda: free_mib_now(uuid), DriverPool(index)))
         self._watch: MemoryWatch | None = None
         self.log: Path | None = None
         if watching.enabled:
             log = self._logged(folder, warn)
             self._watch = self._stack.enter_context(
-                MemoryWatch(lambda: _one(uuid), warn, min_free_mib=watching.min_free_mib, log=log)
+                MemoryWatch(lambda: device_now(uuid), warn, min_free_mib=watching.min_free_mib, log=log)
             )
 
     @property
@@ -64,9 +65,13 @@ class Account:
             warn(f"GPU memory is not logged: {error.message}")
             return None
         self.log = path
+        _remove_old(folder)
         return self._stack.enter_context(log)
 
 
-def _one(uuid: str) -> Device | None:
-    """Return the card as it is now; None when it does not answer."""
-    return next((device for device in nvml.ask(host.look()).devices if device.uuid == uuid), None)
+def _remove_old(folder: Path) -> None:
+    """Keep the newest logs alone; their names sort by time. One that cannot be removed is left."""
+    with suppress(OSError):
+        for log in sorted(folder.glob("vram-*.csv"))[:-_KEPT]:
+            with suppress(OSError):
+                log.unlink()

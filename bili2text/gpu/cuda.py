@@ -107,7 +107,7 @@ def ask(environ: Mapping[str, str], timeout: float = 20.0) -> CudaAnswer:
         _end(child)
         raise
     if child.returncode:
-        return CudaAnswer(reason=f"CUDA's library failed: {_ended(child.returncode)}", refused=True)
+        return CudaAnswer(reason=f"CUDA's library failed: {ended(child.returncode)}", refused=True)
     return answer_of(said.decode("utf-8", "replace"))
 
 
@@ -190,10 +190,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.communicate(timeout=1.0)
 
 
-def _ended(code: int) -> str:
+def ended(code: int) -> str:
+    """Return in words how a child ended, from subprocess's code: a signal is negative there."""
     if code < 0:
         with suppress(ValueError):
             return f"killed by {signal.Signals(-code).name}"
+        return f"killed by signal {-code}"
     # Windows' codes are known by their hexadecimal form: 0xC0000409
     return f"ended with code {code:#x}" if code > 255 else f"ended with code {code}"
 

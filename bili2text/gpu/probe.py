@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bili2text.gpu import cuda, host, nvml
 from bili2text.gpu.combine import combine
-from bili2text.gpu.device import Cards
+from bili2text.gpu.device import Cards, Device
 
 
 def probe(environ: Mapping[str, str]) -> Cards:
@@ -21,6 +21,11 @@ def probe(environ: Mapping[str, str]) -> Cards:
     if seen.installed or cuda.present():
         listed = cuda.ask({"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **environ})
     return combine(seen, listed, here, environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def device_now(uuid: str) -> Device | None:
+    """Return a card as NVML tells of it now, its index NVML's; None when it does not answer. For watching."""
+    return next((device for device in nvml.ask(host.look()).devices if device.uuid == uuid), None)
 
 
 def free_mib_now(uuid: str) -> int | None:

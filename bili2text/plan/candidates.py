@@ -21,6 +21,7 @@ _ROOMY = 4  # windows at once from which a card is well used
 _GPU_BEAM = 5  # openai-whisper's; each beam more is memory for every window of the batch
 _CPU_BEAM = 8  # a CPU hardly notices, Chinese gains: docs/accuracy.md
 _BEST_OF = 5
+_OURS = ("auto", "default")  # precisions that leave it to us
 # x realtime that a CPU must reach for a model we choose: a night is enough for a night's recordings
 FLOORS: dict[Prefer, float] = {"quality": 2.0, "balanced": 4.0, "speed": 8.0}
 
@@ -59,8 +60,14 @@ class Look:
 
     best: Fit | None
     least: Fit
+    full: Fit  # the widest search, with no more windows at once than must be: what it is when nothing gives way
     slow: bool = False  # a CPU would take too long
     speed: float = 0.0  # x realtime in the widest search, estimated, on a CPU; 0 on a card
+
+    @property
+    def ways(self) -> tuple[Fit | None, ...]:
+        """The ways a plan may be made of."""
+        return self.best, self.least, self.full
 
     @property
     def pace(self) -> str:
@@ -76,9 +83,11 @@ def looks(place: Place, card: ModelCard, wishes: Wishes, machine: Machine) -> tu
         roomy = [fit for fit in fits if fit.need.mib <= place.room.mib]
         best = max(roomy, key=lambda fit: key(fit, wishes.prefer), default=None)
         least = min(fits, key=lambda fit: fit.need.mib)
+        widest = [fit for fit in fits if _search(fit) == _search(fits[0])]
+        full = min(widest, key=lambda fit: fit.need.mib)
         bound = FLOORS[wishes.prefer] if wishes.model == "auto" and place.device is None else 0.0
         # of the widest search, which comes first: little RAM narrows it, and must not help a model
-        found.append(Look(best, least, fits[0].speed < bound, fits[0].speed))
+        found.append(Look(best, least, full, fits[0].speed < bound, fits[0].speed))
     return tuple(found)
 
 
@@ -124,21 +133,35 @@ def _first(place: Place, machine: Machine) -> int:
     return int(place.device is not None and bool(precision.refusal(place.device, "float16", machine.library)))
 
 
-def _types(place: Place, card: ModelCard, wishes: Wishes, machine: Machine) -> tuple[str, ...]:
-    asked = None if wishes.compute_type in ("auto", "default") else wishes.compute_type
+def unfit(place: Place, wishes: Wishes, machine: Machine) -> str:
+    """Return why a place cannot have the precision that was asked for, or "" where it can, or none was."""
+    asked = wishes.compute_type
+    if asked in _OURS:
+        return ""
     if place.device is None:
-        if asked is None:
-            return ("float32",) if wishes.precision.use_int8 is False else ("int8",)
-        return (asked,) if asked in precision.ON_CPU or wishes.device == "cpu" else ("int8",)
+        return "" if asked in precision.ON_CPU else f"a CPU does not compute in {asked}"
     device = place.device
+    asked = precision.resolved(asked, device, machine.library)
+    if why := precision.refusal(device, asked, machine.library):
+        return why
+    known = machine.experience.refusals(site(device, machine))
+    return f"{asked} failed on {device.name} before ({known[asked]})" if asked in known else ""
+
+
+def _types(place: Place, card: ModelCard, wishes: Wishes, machine: Machine) -> tuple[str, ...]:
+    asked = None if wishes.compute_type in _OURS else wishes.compute_type
+    device = place.device
+    if asked is not None:
+        asked = asked if device is None else precision.resolved(asked, device, machine.library)
+        if not unfit(place, wishes, machine):
+            return (asked,)
+        if not wishes.auto_optimize:
+            return ()
+    if device is None:
+        return ("float32",) if wishes.precision.use_int8 is False else ("int8",)
     refused = machine.experience.refusals(site(device, machine))
     wanted = precision.ladder(device, wishes.precision, card.name, machine.library)
-    if asked is not None:
-        asked = precision.resolved(asked, device, machine.library)
-        if not precision.refusal(device, asked, machine.library) and asked not in refused:
-            return (asked,)
-        wanted = tuple(one for one in wanted if one != asked) if wishes.auto_optimize else ()
-    return tuple(one for one in wanted if one not in refused)
+    return tuple(one for one in wanted if one not in refused and one != asked)
 
 
 def _settings(place: Place, compute_type: str, wishes: Wishes) -> Iterator[Setting]:
@@ -165,6 +188,10 @@ def _searches(wishes: Wishes, beam: int) -> list[tuple[int, int]]:
     if wishes.beam_size is None:
         found.append((1, wishes.best_of or 1))
     return found
+
+
+def _search(fit: Fit) -> tuple[int, int]:
+    return fit.setting.beam_size, fit.setting.best_of
 
 
 def _fit(place: Place, card: ModelCard, setting: Setting, order: int, machine: Machine) -> Fit:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from acceptance.values import Deadline, Json
+from bili2text.gpu.cuda import ended
 
 _LINE = 300  # characters kept of what a child complained
 
@@ -99,7 +99,8 @@ def _follow(
         if (reply := answer(values)) is not None:
             _write(child, reply)
     try:
-        return said, _ending(child.wait(max(1.0, deadline.left)))
+        code = child.wait(max(1.0, deadline.left))
+        return said, "done" if code == 0 else ended(code)
     except subprocess.TimeoutExpired:
         return said, "time"
 
@@ -124,15 +125,6 @@ def _end(child: subprocess.Popen[str]) -> None:
         with suppress(OSError):
             if pipe is not None:
                 pipe.close()
-
-
-def _ending(code: int) -> str:
-    if code == 0:
-        return "done"
-    if code < 0:
-        with suppress(ValueError):
-            return f"killed by {signal.Signals(-code).name}"
-    return f"ended with code {code}"
 
 
 def _last(complaints: IO[bytes]) -> str:

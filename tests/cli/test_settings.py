@@ -47,6 +47,25 @@ def test_set_keeps_every_line_and_remark(program: Callable, file: Path) -> None:
     assert shown(program)["initial-prompt"]["value"] == 'a\rb\x01"\\'
 
 
+def test_an_amount_of_memory_is_kept_as_it_was_written(program: Callable, file: Path) -> None:
+    card = ("plan", "--json", "--quiet", "--simulate", "RTX 4060, 8 GB, 7.1 free")
+    said = json.loads(program(*card, "--reserve", "1").stdout)["room"]
+    for amount in ("1", "1GB", "1024 MB"):
+        assert program("config", "set", "reserve", amount).returncode == 0
+        assert f'reserve = "{amount}"' in file.read_text(encoding="utf-8")
+        assert json.loads(program(*card).stdout)["room"] == said
+
+
+def test_what_was_set_can_be_unset(program: Callable, file: Path) -> None:
+    file.write_text('# mine\nmodel = "tiny"\nbeam_size = 1\nfrom-tomorrow = 2\n', encoding="utf-8")
+    assert program("config", "unset", "model", "beam-size", "from_tomorrow").returncode == 0
+    assert file.read_text(encoding="utf-8") == "# mine\n"
+    assert shown(program)["model"] == {"value": "auto", "from": "default"}
+    done = program("config", "unset", "model")
+    assert done.returncode == 2
+    assert "model is not set" in done.stderr
+
+
 def test_a_setting_of_the_gpu_command_is_no_mistake_for_audio(program: Callable, file: Path) -> None:
     file.write_text('device = "cuda"\n', encoding="utf-8")
     done = program("audio", "missing.wav")

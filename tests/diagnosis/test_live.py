@@ -86,5 +86,17 @@ def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(tmp_path: Path) 
     assert len(read_log(log)) == 4
 
 
+def test_log_and_picture_cannot_be_one_file(tmp_path: Path) -> None:
+    same = Wanted(log=tmp_path / "x", png=tmp_path / "here" / ".." / "x", overwrite=True)
+    with pytest.raises(UsageError, match="the same file"):
+        followed(same, scripted)
+    assert not (tmp_path / "x").exists()
+    log = tmp_path / "vram.csv"
+    followed(Wanted(log=log), interrupted)
+    with pytest.raises(UsageError, match="the same file"):
+        draw(log, log, same)
+    assert len(read_log(log)) == 2
+
+
 def test_a_name_from_outside_cannot_break_a_line() -> None:
     assert "\x1b" not in line(Sample(0.0, 1, 2, (Holder(1, "a\x1b[2Jb\n", 3),)), 1)

@@ -68,7 +68,7 @@ class Scripted:
         return self.cut if seconds <= 12 else self.bare
 
 
-def chunk(seconds: float = 20.0, speech: tuple[Span, ...] | None = None) -> Chunk:
+def chunk(seconds: float = 12.1, speech: tuple[Span, ...] | None = None) -> Chunk:
     return Chunk(
         3,
         100.0,
@@ -77,7 +77,7 @@ def chunk(seconds: float = 20.0, speech: tuple[Span, ...] | None = None) -> Chun
     )
 
 
-def said(text: str, start: float = 100.0, end: float = 120.0) -> tuple[Segment, ...]:
+def said(text: str, start: float = 100.0, end: float = 112.1) -> tuple[Segment, ...]:
     return (Segment(start, end, text, avg_logprob=-0.3),)
 
 
