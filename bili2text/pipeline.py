@@ -19,7 +19,7 @@ from bili2text.loading import Loader
 from bili2text.paths import cache_dir
 from bili2text.plan import explain
 from bili2text.progress import Progress
-from bili2text.recording import Listened, header, key_of, transcribe
+from bili2text.recording import Listened, StaleJob, header, key_of, transcribe
 from bili2text.request import Failed, Outcome, Request, Result, Skipped
 from bili2text.source.fetch import open_source
 from bili2text.source.locate import locate
@@ -30,6 +30,7 @@ from bili2text.transcribe.run import ChunkHeard
 _STDOUT = "-"
 _BESIDE = "source"
 _REPORT = "report.json"
+_KEPT_DAYS = 30.0  # a finished job's journal, from which other formats can be written at once
 _EVERY = 2.0  # seconds between two writings of what is done so far, at least
 _SHARE = 20  # and at least so many times what the last writing took
 
@@ -48,6 +49,7 @@ def run(request: Request, progress: Progress, environ: Mapping[str, str]) -> Ite
         if request.explain:
             progress.show(explain.text(plan))
         jobs = Jobs(cache_dir(environ))
+        jobs.clean(older_than_days=_KEPT_DAYS)
         job = _Run(request, formats, progress, loader, jobs, set(), *_known(jobs))
         for text in request.sources:
             try:
@@ -132,6 +134,15 @@ class _Work:
         self.key = key_of(self.media, job.request, job.progress)
         if job.request.fresh:
             job.jobs.remove(self.key)
+        try:
+            return self._journaled()
+        except StaleJob:
+            job.progress.note("the model is not the one that was used so far: beginning anew")
+            job.jobs.remove(self.key)
+            return self._journaled()
+
+    def _journaled(self) -> Result:
+        job = self.job
         with Journal.open(job.jobs.folder(self.key), header(), wait=self._wait) as journal:
             if journal.discarded:
                 job.progress.warn(journal.discarded)

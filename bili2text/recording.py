@@ -66,6 +66,10 @@ class Listened:
         return self.heard / max(self.work, 1e-6)
 
 
+class StaleJob(Exception):
+    """What the journal holds was heard by a model of the same name and other bytes: it counts no more."""
+
+
 # Told after each group: all chunks so far, and the survey they belong to.
 Told = Callable[[Sequence[ChunkHeard], Survey], None]
 
@@ -81,7 +85,8 @@ def transcribe(
     """Return all that is said in a recording, having heard what the journal does not hold yet.
 
     Raises MediaError for a file that is no sound, SourceError for one that changed, StorageError when the
-    journal cannot be written, and what the engine raises when no plan is left.
+    journal cannot be written, StaleJob when the journal has to be begun anew, and what the engine raises when
+    no plan is left.
     """
     inspect(media.path, request.track)
     return _Listener(media, request, loader, progress, journal, key, told).run()
@@ -187,6 +192,9 @@ class _Listener:
             return None
         pin = self._steps[-1].pin if self._steps else survey.pin
         self._loader.engine(pin)
+        mine = self._loader.pin()
+        if mine.model == pin.model and mine.digest != pin.digest:
+            raise StaleJob
         if not self._loader.writes_as(pin):
             self._step(first, f"{pin.model} in {pin.compute_type} on {pin.device_name} is not to be had now")
         left = survey.cuts[first * survey.group_size :]

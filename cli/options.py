@@ -196,7 +196,7 @@ decode_options = all_of(
         "--second-look/--no-second-look",
         default=True,
         show_default=True,
-        help="Decode again, in other ways, what is doubtful; keep the better text.",
+        help="Decode again, in other ways, what is doubtful; keep the better text. Needs --vad-filter.",
     ),
     _decode("--initial-prompt", metavar="TEXT", help="Text as if said before: names, spelling, punctuation."),
     _decode(
