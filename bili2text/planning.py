@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from bili2text.errors import Bili2TextError, DependencyError, OutOfMemory, PrecisionFailure, UsageError
+from bili2text.errors import Bili2TextError, DependencyError, OutOfMemory, PrecisionFailure
 from bili2text.gpu.probe import free_mib_now
 from bili2text.jobs.records import Pin
-from bili2text.models.catalog import ModelCard
 from bili2text.models.store import Places
 from bili2text.plan import ledger
 from bili2text.plan.choose import choose
@@ -112,8 +111,6 @@ class Planner:
 
     def _now(self, wishes: Wishes) -> Plan:
         there = stock(wishes, self._places, self._progress, may_download=self.may_download)
-        if there.named is not None:
-            check_fits_task(there.named, wishes)
         machine = self._look(wishes, self._places.environ)
         return choose(wishes, replace(machine, experience=self._known(machine)), there)
 
@@ -169,17 +166,3 @@ class Planner:
             return self.plan()
         except (DependencyError, OutOfMemory):
             raise error from None
-
-
-def check_fits_task(model: ModelCard, wishes: Wishes) -> None:
-    """Raise UsageError for a model not trained for what is asked of it: it would answer, and wrongly."""
-    if model.english_only and wishes.language not in (None, "en"):
-        raise UsageError(
-            f"{model.name} knows English alone, not {wishes.language!r}",
-            hint="use a model without .en or distil",
-        )
-    if wishes.task == "translate" and not model.translates:
-        raise UsageError(
-            f"{model.name} was not trained to translate: it would repeat the original",
-            hint="use --model large-v3 or medium",
-        )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.model_options import model_options
+from cli.model_options import hub_option, model_options
 from cli.options import decode_options, output_options, source_options, speech_options
 from cli.parameters import Command
 from cli.settings import with_settings
@@ -17,6 +17,7 @@ from cli.transcribing import transcribe
 @with_settings
 @source_options
 @model_options
+@hub_option
 @decode_options
 @speech_options
 @output_options

@@ -17,22 +17,28 @@ from click.core import ParameterSource
 from bili2text.errors import OutOfMemory, UsageError
 from bili2text.files import clean_text
 from cli.console import console
-from cli.model_options import card_options, device_options, model_options, planning_options
+from cli.model_options import (
+    card_options,
+    device_options,
+    min_free_memory_option,
+    model_options,
+    planning_options,
+)
 from cli.options import talk_options
 from cli.parameters import Command, all_of
 from cli.settings import with_settings
+from cli.telling_options import telling_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bili2text.diagnosis.live import Wanted
     from bili2text.diagnosis.values import Diagnosis
-    from bili2text.gpu.device import Device
     from bili2text.plan.values import Wishes
     from bili2text.progress import Progress
 
-# What --apply writes: a recommendation must not be bound by the one before
-_OURS = {"model": "auto", "compute_type": "auto", "batch_size": None, "beam_size": None, "best_of": None}
+# What --apply writes of its own: a recommendation must not be bound by the one before
+_OURS = {"model": "auto", "compute_type": "auto"}
 _WATCHING = ("every", "seconds")
 _file = click.Path(dir_okay=False, path_type=Path)
 
@@ -53,7 +59,7 @@ _diagnosis_options = all_of(
         default=True,
         help="Try each precision, in a process of its own. Default: yes.",
     ),
-    _option("--apply", is_flag=True, help="Write what is recommended into the settings."),
+    _option("--apply", is_flag=True, help="Write the recommended model and precision into the settings."),
     _option("--json", "as_json", is_flag=True, help="Print one JSON object."),
     _option("--watch", is_flag=True, help="Watch the card's memory until Ctrl-C, instead of the diagnosis."),
     _option(
@@ -85,7 +91,9 @@ _diagnosis_options = all_of(
 @model_options
 @device_options
 @card_options
+@min_free_memory_option
 @planning_options
+@telling_options
 @talk_options
 def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     """Show what is here, try every precision, say what to run, and what to stop or change for more.
@@ -149,12 +157,13 @@ def _diagnose(values: dict[str, Any], progress: Progress, environ: Mapping[str, 
     from bili2text.models import hub
     from bili2text.models.store import Places
     from bili2text.paths import cache_dir
-    from cli.request import wishes
+    from cli.request import planned
 
     places = Places(cache_dir(environ), values["model_dir"], environ)
     may_download = not hub.is_offline(hub.Options(offline=values["offline"], environ=environ))
-    found = diagnose(Asked(wishes(values), places, may_download, values["trials"]), progress, environ)
-    written = _apply(found, environ) if values["apply"] else {}
+    wished = planned(values)
+    found = diagnose(Asked(wished, places, may_download, values["trials"]), progress, environ)
+    written = _apply(found, wished, values["model_dir"], environ) if values["apply"] else {}
     if values["as_json"]:
         click.echo(json.dumps({**report.values(found), **written}))
         return
@@ -163,10 +172,16 @@ def _diagnose(values: dict[str, Any], progress: Progress, environ: Mapping[str, 
         click.echo("\nWritten to " + clean_text(written["settings_file"]))
         for line in written["settings"]:
             click.echo(f"  {line}")
-        click.echo("  runs keep to this whatever is free; remove these lines to have each choose for itself")
+        names = " ".join(line.partition(" = ")[0] for line in written["settings"])
+        click.echo(
+            "  runs keep to this, and fit their sizes to what is free; to have each choose for itself:"
+        )
+        click.echo(f"  bili2text config unset {names}")
 
 
-def _apply(found: Diagnosis, environ: Mapping[str, str]) -> dict[str, Any]:
+def _apply(
+    found: Diagnosis, wished: Wishes, model_dir: Path | None, environ: Mapping[str, str]
+) -> dict[str, Any]:
     """Write the recommendation, and return what was written where. Raises OutOfMemory without one."""
     from bili2text.diagnosis import apply
     from bili2text.paths import settings_file
@@ -174,7 +189,8 @@ def _apply(found: Diagnosis, environ: Mapping[str, str]) -> dict[str, Any]:
     if found.plan is None:
         raise OutOfMemory(f"there is nothing to apply: {found.problem}")
     path = settings_file(environ)
-    return {"settings_file": str(path), "settings": list(apply.write(found.plan, path))}
+    lines = apply.write(apply.as_settings(found.plan, wished, model_dir), path)
+    return {"settings_file": str(path), "settings": list(lines)}
 
 
 def _watch(wanted: Wanted, values: dict[str, Any], progress: Progress, environ: Mapping[str, str]) -> None:
@@ -182,14 +198,16 @@ def _watch(wanted: Wanted, values: dict[str, Any], progress: Progress, environ: 
 
     from bili2text.diagnosis.live import follow, summed
     from bili2text.gpu.probe import probe
-    from cli.request import wishes
+    from bili2text.plan.cards import named
+    from cli.wishes import wishes
 
     cards = probe(environ)
-    device = _card(cards.devices, wishes(values))
+    device = next(iter(named(wishes(values), cards.devices)), None)
     if device is None:
-        progress.warn(f"there is no card to watch: {cards.reason}")
+        reason = cards.reason or "the CPU was asked for"
+        progress.warn(f"there is no card to watch: {reason}")
         if values["as_json"]:
-            click.echo(json.dumps({"watched": None, "reason": cards.reason}))
+            click.echo(json.dumps({"watched": None, "reason": reason}))
         return
     say = (lambda _: None) if values["as_json"] or values["quiet"] else click.echo
     summary = follow(device, wanted, say, progress.warn)
@@ -197,19 +215,6 @@ def _watch(wanted: Wanted, values: dict[str, Any], progress: Progress, environ: 
         click.echo(json.dumps({"watched": device.uuid, **asdict(summary), "mean_mib": summary.mean_mib}))
     else:
         click.echo(summed(summary))
-
-
-def _card(devices: tuple[Device, ...], wished: Wishes) -> Device | None:
-    """Return the card to watch: the one asked for, or the first. Raises UsageError where it is not."""
-    found = [
-        card for card in devices if wished.gpu is None or card.uuid.lower().startswith(wished.gpu.lower())
-    ]
-    if wished.device.startswith("cuda:"):
-        found = [card for card in found if wished.device == f"cuda:{card.index}"]
-    if devices and not found:
-        there = ", ".join(f"cuda:{card.index} {card.uuid}" for card in devices)
-        raise UsageError("there is no such card", hint=f"there is {there}")
-    return next(iter(found), None)
 
 
 def _draw(log: Path, png: Path, wanted: Wanted, *, as_json: bool) -> None:

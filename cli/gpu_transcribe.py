@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from cli.model_options import card_options, device_options, model_options
+from cli.model_options import (
+    card_options,
+    cpu_fallback_option,
+    device_options,
+    hub_option,
+    model_options,
+    running_options,
+)
 from cli.options import decode_options, output_options, source_options, speech_options
 from cli.parameters import Command
 from cli.settings import with_settings
@@ -17,8 +24,11 @@ from cli.transcribing import transcribe
 @with_settings
 @source_options
 @model_options
+@hub_option
 @device_options
+@cpu_fallback_option
 @card_options
+@running_options
 @decode_options
 @speech_options
 @output_options

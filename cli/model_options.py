@@ -74,7 +74,6 @@ model_options = all_of(
         show_default=True,
         help="Decode several windows at once, or one after the other.",
     ),
-    _model("--hub", type=click.Choice(_HUBS), help="Where models are downloaded from."),
     _model(
         "--offline",
         "--local-files-only",
@@ -83,6 +82,8 @@ model_options = all_of(
         help="Use no network for models.",
     ),
 )
+
+hub_option = _model("--hub", type=click.Choice(_HUBS), help="Where models are downloaded from.")
 
 card_options = all_of(
     _card("--gpu", metavar="UUID", help="This card and no other, by the beginning of its UUID."),
@@ -127,6 +128,19 @@ card_options = all_of(
         show_default=True,
         help="Step to the next precision or size when one fails; without it a failure is an error.",
     ),
+)
+
+min_free_memory_option = _card(
+    "--min-free-memory",
+    type=Memory(),
+    default="2",
+    show_default=True,
+    metavar="GB",
+    help="While the card's memory is watched, warn when less than this of it is free.",
+)
+
+# What acts on a run alone, and on no plan
+running_options = all_of(
     _card(
         "--gpu-wait",
         type=click.FloatRange(min=0),
@@ -135,14 +149,7 @@ card_options = all_of(
         metavar="S",
         help="Seconds to wait for memory that another program takes in mid-run, before stepping down.",
     ),
-    _card(
-        "--min-free-memory",
-        type=Memory(),
-        default="2",
-        show_default=True,
-        metavar="GB",
-        help="Warn when a run leaves less than this of the card (needs --enable-monitoring).",
-    ),
+    min_free_memory_option,
     _card(
         "--enable-monitoring/--no-enable-monitoring",
         default=False,
@@ -156,12 +163,13 @@ device_options = all_of(
         "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cuda, cuda:N or cpu."
     ),
     _model("--device-index", type=click.IntRange(min=0), metavar="N", help="The same as --device cuda:N."),
-    _model(
-        "--cpu-fallback/--no-cpu-fallback",
-        default=True,
-        show_default=True,
-        help="Go on on the CPU when there is no card to use.",
-    ),
+)
+
+cpu_fallback_option = _model(
+    "--cpu-fallback/--no-cpu-fallback",
+    default=True,
+    show_default=True,
+    help="Go on on the CPU when there is no card to use.",
 )
 
 planning_options = all_of(

@@ -12,6 +12,7 @@ import click
 from cli.console import MODES
 from cli.model_options import planning_options
 from cli.parameters import Maybe, all_of, section
+from cli.telling_options import telling_options
 
 _count = click.IntRange(min=1)
 _share = click.FloatRange(0.0, 1.0)
@@ -79,6 +80,7 @@ source_options = all_of(
 
 decode_options = all_of(
     planning_options,
+    telling_options,
     _decode(
         "--multilingual/--no-multilingual", default=False, help="Detect the language again for every chunk."
     ),
@@ -179,12 +181,6 @@ decode_options = all_of(
         help="Drop text with nobody speaking for S seconds around it.",
     ),
     _decode(
-        "--condition-on-previous-text/--no-condition-on-previous-text",
-        default=False,
-        show_default=True,
-        help="Tell each window the text before it; needs --no-batched, and may run into loops.",
-    ),
-    _decode(
         "--prompt-reset-on-temperature",
         type=_share,
         default=0.5,
@@ -198,40 +194,11 @@ decode_options = all_of(
         show_default=True,
         help="Decode again, in other ways, what is doubtful; keep the better text. Needs --vad-filter.",
     ),
-    _decode("--initial-prompt", metavar="TEXT", help="Text as if said before: names, spelling, punctuation."),
-    _decode(
-        "--prompt-file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="Read the initial prompt from a file.",
-    ),
     _decode(
         "--carry-initial-prompt/--no-carry-initial-prompt",
         default=True,
         show_default=True,
         help="Give the prompt to every window, not to the first alone.",
-    ),
-    _decode("--prefix", metavar="TEXT", help="How the first window begins."),
-    _decode("--hotwords", metavar="TEXT", help="Words to expect, told to every window."),
-    _decode(
-        "--terms",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="Names and terms to expect, one a line: term, or term = translation.",
-    ),
-    _decode(
-        "--seed-terms/--no-seed-terms",
-        default=False,
-        show_default=True,
-        help="More of them from the title, the uploader and the tags.",
-    ),
-    _decode(
-        "--zh",
-        "zh_script",
-        type=click.Choice(("simplified", "traditional", "keep")),
-        default="simplified",
-        show_default=True,
-        help="How Chinese is written.",
     ),
     _decode(
         "--numbers",
@@ -239,12 +206,6 @@ decode_options = all_of(
         default="keep",
         show_default=True,
         help="Numbers in Chinese: as Whisper wrote them, 25, or 二十五.",
-    ),
-    _decode(
-        "--zh-prompt/--no-zh-prompt",
-        default=True,
-        show_default=True,
-        help="Tell every Chinese window a sentence that makes Whisper set marks, where no prompt is given.",
     ),
     _decode(
         "--suppress-blank/--no-suppress-blank",

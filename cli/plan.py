@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.model_options import card_options, device_options, model_options, planning_options
+from cli.model_options import (
+    card_options,
+    cpu_fallback_option,
+    device_options,
+    model_options,
+    planning_options,
+)
 from cli.options import talk_options
 from cli.parameters import Command, section
 from cli.settings import with_settings
+from cli.telling_options import telling_options
 
 if TYPE_CHECKING:
     from bili2text.plan.values import Machine, Plan, Wishes
@@ -28,13 +35,15 @@ _option = section("Plan")
 @_option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @model_options
 @device_options
+@cpu_fallback_option
 @card_options
 @planning_options
+@telling_options
 @talk_options
 def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     """Show what would run now: every candidate, what it needs, what is free, why it is taken or not.
 
-    Nothing is loaded or downloaded.
+    No model is loaded, and none downloaded.
 
     \b
     bili2text plan
@@ -43,15 +52,13 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text plan --simulate "GTX 1660 Ti, desktop" --task translate
     """
     from bili2text.plan import explain
-    from cli.request import wishes
+    from cli.request import planned
 
-    plan = _plan(wishes(values), values)
-    click.echo(
-        json.dumps(explain.values(plan), ensure_ascii=False) if values["as_json"] else explain.text(plan),
-        nl=False,
-    )
+    plan = _plan(planned(values), values)
     if values["as_json"]:
-        click.echo()
+        click.echo(json.dumps(explain.values(plan)))
+    else:
+        click.echo(explain.text(plan), nl=False)
 
 
 def _plan(wished: Wishes, values: dict[str, Any]) -> Plan:

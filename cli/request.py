@@ -16,8 +16,6 @@ from bili2text.chinese.normalise import ChineseRules
 from bili2text.chinese.prompt import prompt_for
 from bili2text.errors import UsageError
 from bili2text.gpu.account import Watching
-from bili2text.models.catalog import LocalFolder, resolve
-from bili2text.plan.precision import PrecisionWish
 from bili2text.plan.values import Wishes
 from bili2text.request import ModelPlace, Output, Request
 from bili2text.source.media import LinkOptions
@@ -27,6 +25,7 @@ from bili2text.transcribe.engine import DecodeOptions
 from bili2text.transcribe.language import LanguageRules
 from bili2text.transcribe.language_names import code
 from bili2text.transcribe.run import Listening
+from cli.wishes import wishes
 
 
 def request(values: dict[str, Any], sources: tuple[str, ...]) -> Request:
@@ -34,11 +33,7 @@ def request(values: dict[str, Any], sources: tuple[str, ...]) -> Request:
 
     Raises UsageError when options contradict each other.
     """
-    if values["condition_on_previous_text"] and values["batched"]:
-        raise UsageError(
-            "windows of one batch cannot know each other's text",
-            hint="add --no-batched, or leave out --condition-on-previous-text",
-        )
+    _refuse_one_batch(values)
     if values["overwrite"] and values["skip"]:
         raise UsageError("--overwrite and --skip contradict each other", hint="use one of them")
     return Request(
@@ -77,42 +72,25 @@ def _link(values: dict[str, Any]) -> LinkOptions:
     return LinkOptions(**given)
 
 
-def wishes(values: dict[str, Any]) -> Wishes:
-    """Return what is wished of the plan. Raises UsageError for a device or a model there is not."""
-    device = values.get("device", "cpu").lower()
-    if values.get("device_index") is not None and device in ("auto", "cuda"):
-        device = f"cuda:{values['device_index']}"
-    elif values.get("device_index") is not None and device == "cpu":
-        raise UsageError("--device-index is of a card", hint="leave out --device cpu")
-    if device not in ("auto", "cpu", "cuda") and not device.removeprefix("cuda:").isdigit():
-        raise UsageError(f"no such device: {values['device']!r}", hint="use auto, cpu, cuda or cuda:0")
-    compute_type = values["compute_type"]
-    if values["fp16"] is not None and compute_type == "auto":
-        compute_type = "float16" if values["fp16"] else "float32"
-    return Wishes(
-        model=values["model"],
-        device=device,
-        gpu=values.get("gpu"),
-        compute_type=compute_type,
-        batch_size=values["batch_size"],
-        beam_size=values["beam_size"],
-        best_of=values["best_of"],
-        threads=values["threads"] or 0,
-        cpu_fallback=values.get("cpu_fallback", True),
-        language=code(values["language"]),
-        task=values["task"],
-        prefer=values["prefer"],
-        policy=values.get("policy", "measured"),
-        precision=_precision(values),
-        auto_optimize=values.get("auto_optimize", True),
-        vram_budget_mib=values.get("vram_budget"),
-        reserve_mib=values.get("reserve") or 0,
-        max_model=values["max_model"],
-        min_model=values["min_model"],
-        batched=values["batched"],
-        word_timestamps=values["word_timestamps"],
-        gpu_wait=values.get("gpu_wait", 0.0),
-    )
+def _refuse_one_batch(values: dict[str, Any]) -> None:
+    if values["condition_on_previous_text"] and values["batched"]:
+        raise UsageError(
+            "windows of one batch cannot know each other's text",
+            hint="add --no-batched, or leave out --condition-on-previous-text",
+        )
+
+
+def planned(values: dict[str, Any]) -> Wishes:
+    """Return what a run with these values wishes of its plan: with what its decoder is told beforehand.
+
+    Raises UsageError for a device or a model there is not, and for options that contradict each other.
+    """
+    _refuse_one_batch(values)
+    same = ("condition_on_previous_text", "hotwords", "prefix")
+    telling = DecodeOptions(**{name: values[name] for name in same}, initial_prompt=_initial_prompt(values))
+    listening = Listening(telling, code(values["language"]), prompts=_prompts(values))
+    run = Request((), listening=listening, terms=_terms(values["terms"]), seed_terms=values["seed_terms"])
+    return replace(wishes(values), told=run.told)
 
 
 def _terms(path: Path | None) -> tuple[Term, ...]:
@@ -122,22 +100,6 @@ def _terms(path: Path | None) -> tuple[Term, ...]:
     if found.warning:
         click.echo(f"warning: {found.warning}", err=True)
     return found.terms
-
-
-def _precision(values: dict[str, Any]) -> PrecisionWish:
-    named = values.get("fp16_models") or ""
-    return PrecisionWish(
-        use_fp16=values.get("use_fp16", True),
-        use_int8=values.get("use_int8"),
-        policy=values.get("precision_policy", "fp16"),
-        fp16_models=tuple(_model_name(name) for name in named.split(",") if name.strip()),
-    )
-
-
-def _model_name(text: str) -> str:
-    """Return the name of a model as we write it. Raises UsageError for one there is not."""
-    model = resolve(text.strip())
-    return text.strip() if isinstance(model, LocalFolder) else model.name
 
 
 def _listening(values: dict[str, Any]) -> Listening:
@@ -150,7 +112,8 @@ def _listening(values: dict[str, Any]) -> Listening:
             values["language_detection_segments"], 1.0 if threshold is None else threshold, _languages(values)
         ),
         sequential=not values["batched"],
-        second_look=values["second_look"],
+        # without the detector nobody knows where text is missing, or where there should be none
+        second_look=values["second_look"] and values["vad_filter"],
         prompts=_prompts(values),
     )
 
@@ -177,19 +140,22 @@ def _decoding(values: dict[str, Any]) -> DecodeOptions:
         "carry_initial_prompt", "prefix", "hotwords", "suppress_blank", "max_new_tokens", "word_timestamps",
         "prepend_punctuations", "append_punctuations",
     )  # fmt: skip
-    prompt_file = values["prompt_file"]
-    prompt = (
-        prompt_file.read_text(encoding="utf-8", errors="replace") if prompt_file else values["initial_prompt"]
-    )
     return DecodeOptions(
         **{name: values[name] for name in same},
         patience=values["patience"] or 1.0,
         length_penalty=1.0 if values["length_penalty"] is None else values["length_penalty"],
         log_prob_threshold=values["logprob_threshold"],
-        initial_prompt=prompt,
+        initial_prompt=_initial_prompt(values),
         temperatures=_temperatures(values["temperature"], values["temperature_increment_on_fallback"]),
         suppress_tokens=_token_ids(values["suppress_tokens"]),
     )
+
+
+def _initial_prompt(values: dict[str, Any]) -> str | None:
+    if values["prompt_file"] is None:
+        prompt: str | None = values["initial_prompt"]
+        return prompt
+    return str(values["prompt_file"].read_text(encoding="utf-8", errors="replace"))
 
 
 def _temperatures(first: float, step: float | None) -> tuple[float, ...]:

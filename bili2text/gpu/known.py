@@ -49,7 +49,7 @@ KNOWN: tuple[Known, ...] = (
     *_cards((6, 1), "GTX 1060: 10 x 6, GTX 1070: 15 x 8, GTX 1070 Ti: 19 x 8, GTX 1080: 20 x 8"),
     *_cards((6, 1), "GTX 1080 Ti: 28 x 11, TITAN Xp: 30 x 12, P4: 20 x 8, P40: 30 x 24"),
     *_cards((7, 0), "V100: 80 x 16, TITAN V: 80 x 12"),
-    *_cards((7, 5), "GTX 1630: 4 x 4, GTX 1650: 14 x 4, GTX 1650 Super: 20 x 4, GTX 1660: 22 x 6"),
+    *_cards((7, 5), "GTX 1630: 8 x 4, GTX 1650: 14 x 4, GTX 1650 Super: 20 x 4, GTX 1660: 22 x 6"),
     *_cards((7, 5), "GTX 1660 Super: 22 x 6, GTX 1660 Ti: 24 x 6, MX450: 14 x 2, MX550: 16 x 2"),
     *_cards((7, 5), "T400: 6 x 4, T500: 14 x 4, T600: 10 x 4, T1000: 14 x 4, T2000: 16 x 4, T4: 40 x 16"),
     *_cards((7, 5), "RTX 2060: 30 x 6, RTX 2060 Super: 34 x 8, RTX 2070: 36 x 8, RTX 2070 Super: 40 x 8"),

@@ -60,7 +60,9 @@ class Look:
 
     best: Fit | None
     least: Fit
-    full: Fit  # the widest search, with no more windows at once than must be: what it is when nothing gives way
+    full: (
+        Fit  # the widest search, with no more windows at once than must be: what it is when nothing gives way
+    )
     slow: bool = False  # a CPU would take too long
     speed: float = 0.0  # x realtime in the widest search, estimated, on a CPU; 0 on a card
 
@@ -145,7 +147,7 @@ def unfit(place: Place, wishes: Wishes, machine: Machine) -> str:
     if why := precision.refusal(device, asked, machine.library):
         return why
     known = machine.experience.refusals(site(device, machine))
-    return f"{asked} failed on {device.name} before ({known[asked]})" if asked in known else ""
+    return f"it failed on {device.name} before ({known[asked]})" if asked in known else ""
 
 
 def _types(place: Place, card: ModelCard, wishes: Wishes, machine: Machine) -> tuple[str, ...]:

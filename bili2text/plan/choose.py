@@ -13,10 +13,11 @@ from bili2text.errors import DependencyError, OutOfMemory, UsageError
 from bili2text.gpu.device import Device
 from bili2text.models.catalog import ModelCard
 from bili2text.plan import precision, remarks, room
-from bili2text.plan.candidates import Fit, Place, quality, site
+from bili2text.plan.candidates import Fit, Place, quality, site, unfit
+from bili2text.plan.cards import named
 from bili2text.plan.guide import by_guide
 from bili2text.plan.shortlist import Model, models
-from bili2text.plan.survey import Seen, best, fastest, least, short, survey, walk
+from bili2text.plan.survey import Seen, best, fastest, short, survey, unyielding, walk
 from bili2text.plan.values import Machine, Plan, Stock, Wishes
 
 # Ranks by which the CPU's model must be better than the card's: from turbo to large-v3 is not enough
@@ -38,6 +39,7 @@ def choose(wishes: Wishes, machine: Machine, stock: Stock) -> Plan:
         reasons = (*reasons, *said)
         known = models(wishes, stock)
     places = tuple(Place(card, room.on_card(card, wishes)) for card in cards)
+    _refuse_precision(places or (_cpu_place(machine),), wishes, machine)
     seen = survey(places, known, wishes, machine)
     taken = best(seen, wishes)
     if taken is None and cards:
@@ -103,12 +105,12 @@ def _otherwise(
 ) -> tuple[Fit | None, tuple[Seen, ...], tuple[str, ...]]:
     """Return what fits when parts that were asked for do not: another batch and search, then precision.
 
-    With --no-auto-optimize nothing gives way: what was asked for is taken, whether it fits or not, unless
-    it is beyond a limit that was asked for, too.
+    With --no-auto-optimize nothing gives way: a model that was named is taken as it was asked for, in the
+    best precision and search of those left open, unless that is beyond a limit that was asked for, too.
     """
     if not wishes.auto_optimize:
         free = wishes.model != "auto" and wishes.vram_budget_mib is None and not wishes.reserve_mib
-        taken = least(seen) if free else None
+        taken = unyielding(seen) if free else None
         return taken, seen, ("it does not fit by our reckoning, and nothing may give way",) if taken else ()
     looser = replace(wishes, batch_size=None, beam_size=None, best_of=None)
     for loose in (looser, replace(looser, compute_type="auto")):
@@ -120,16 +122,30 @@ def _otherwise(
 
 
 def _cpu(known: tuple[Model, ...], wishes: Wishes, machine: Machine) -> tuple[Seen, ...]:
-    return survey((Place(None, room.in_ram(machine)),), known, wishes, machine)
+    return survey((_cpu_place(machine),), known, wishes, machine)
+
+
+def _cpu_place(machine: Machine) -> Place:
+    return Place(None, room.in_ram(machine))
+
+
+def _refuse_precision(places: tuple[Place, ...], wishes: Wishes, machine: Machine) -> None:
+    """Raise UsageError where nothing may give way and no place has the precision that was asked for."""
+    why = [unfit(place, wishes, machine) for place in places]
+    if not wishes.auto_optimize and all(why):
+        raise UsageError(
+            f"{wishes.compute_type} was asked for, and nothing may give way: {remarks.one_line(why[0])}",
+            hint="leave out --no-auto-optimize, or --compute-type",
+        )
 
 
 def _cards(wishes: Wishes, machine: Machine) -> tuple[tuple[Device, ...], tuple[str, ...]]:
     """Return the cards to plan for, and why not more; none means the CPU."""
-    if wishes.device == "cpu":
-        return (), ()
     cards = machine.cards.devices
     problem = machine.cards.reason if not cards else machine.cublas
-    cards = tuple(card for card in _named(wishes, cards) if card.uuid not in wishes.without)
+    cards = tuple(card for card in named(wishes, cards) if card.uuid not in wishes.without)
+    if wishes.device == "cpu":
+        return (), ()
     if wishes.without and not cards:
         problem = "the card failed"
     able = tuple(card for card in cards if not precision.unusable(card))
@@ -142,33 +158,12 @@ def _cards(wishes: Wishes, machine: Machine) -> tuple[tuple[Device, ...], tuple[
     return (), (*machine.cards.lost, f"using the CPU: {problem}")
 
 
-def _named(wishes: Wishes, cards: tuple[Device, ...]) -> tuple[Device, ...]:
-    """Return the card that was asked for by index or UUID, or all of them. Raises UsageError."""
-    if not cards:
-        return ()
-    if wishes.gpu is not None:
-        found = tuple(card for card in cards if card.uuid.lower().startswith(wishes.gpu.lower()))
-        if len(found) != 1:
-            there = ", ".join(f"{card.uuid} ({card.name})" for card in cards)
-            raise UsageError(
-                f"{len(found) or 'no'} cards begin with {wishes.gpu!r}", hint=f"there is {there}"
-            )
-        return found
-    if wishes.device.startswith("cuda:"):
-        found = tuple(card for card in cards if f"cuda:{card.index}" == wishes.device)
-        if not found:
-            there = ", ".join(f"cuda:{card.index}" for card in cards)
-            raise UsageError(f"there is no card {wishes.device}", hint=f"there is {there}")
-        return found
-    return cards
-
-
 def _plan(
     taken: Fit, seen: tuple[Seen, ...], reasons: tuple[str, ...], wishes: Wishes, machine: Machine
 ) -> Plan:
     device = taken.place.device
     setting = taken.setting
-    model = next(one.model for one in seen if one.look.best is taken or one.look.least is taken)
+    model = next(one.model for one in seen if any(way is taken for way in one.look.ways))
     return Plan(
         model=taken.card.name if wishes.model == "auto" or wishes.policy == "guide" else wishes.model,
         device="cpu" if device is None else "cuda",

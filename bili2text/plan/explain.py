@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from bili2text.plan.values import Candidate, Plan
+from bili2text.files import clean_lines
+from bili2text.plan.values import Candidate, Plan, Wishes
 
 _MARKS = {"taken": ">", "fits": "+", "too large": "x", "too slow": "x", "ruled out": "-"}
 
 
 def text(plan: Plan) -> str:
-    """Return the tree as it was walked, with the arithmetic of what was taken; lines end with a newline."""
+    """Return the tree as it was walked, with the arithmetic of what was taken; lines end with a newline.
+
+    What came from elsewhere (a model's folder, a driver's message) stands in it without control characters.
+    """
     lines = [_headline(plan), *(f"  {reason}" for reason in plan.reasons)]
     if plan.footprint is not None:
         known = "" if plan.origin == "computed" else f"{plan.need_mib} MiB ({plan.origin}); the formula's: "
@@ -23,7 +28,7 @@ def text(plan: Plan) -> str:
             f"{place}: {here[0].room_mib} MiB may be used; > taken, + fits, x does not, - ruled out",
         ]
         lines += _table(here)
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n" for line in clean_lines("\n".join(map(_one_line, lines))))
 
 
 def values(plan: Plan) -> dict[str, Any]:
@@ -35,24 +40,49 @@ def values(plan: Plan) -> dict[str, Any]:
     return found
 
 
-def command(plan: Plan, source: str = "FILE") -> tuple[str, ...]:
-    """Return the words of a command line that runs exactly this plan."""
-    if plan.device == "cpu":
-        words = ["bili2text", "audio", source]
-    else:
-        words = ["bili2text", "gpu-transcribe", source, "--device", f"cuda:{plan.device_index}"]
-    words += [
-        "--model",
-        plan.model,
-        "--compute-type",
-        plan.compute_type,
-        "--batch-size",
-        str(plan.batch_size),
-    ]
+def command(
+    plan: Plan,
+    wishes: Wishes = Wishes(),
+    model_dir: Path | None = None,
+    *,
+    offline: bool = False,
+    source: str = "FILE",
+) -> tuple[str, ...]:
+    """Return the words of a command line that runs this plan while as much memory is free.
+
+    `wishes` are those it was made from, `model_dir` and `offline` where its models were looked for. What the
+    decoder is told (prompts, terms) is not among the words.
+    """
+    on_card = plan.device == "cuda"
+    words = ["bili2text", "gpu-transcribe" if on_card else "audio", source]
+    words += ["--model", plan.model, "--compute-type", plan.compute_type]
+    words += ["--batch-size", str(plan.batch_size)] if wishes.batched else ["--no-batched"]
     words += ["--beam-size", str(plan.beam_size), "--best-of", str(plan.best_of)]
-    if plan.device == "cpu":
-        words += ["--threads", str(plan.threads)]
-    return (*words, "--word-timestamps") if plan.word_timestamps else tuple(words)
+    words += _on_the_card(plan, wishes) if on_card else ["--threads", str(plan.threads)]
+    words += _given("--language", wishes.language)
+    words += _given("--task", wishes.task, Wishes().task)
+    words += ["--word-timestamps"] * plan.word_timestamps
+    words += _given("--model-dir", model_dir)
+    return (*words, *["--offline"] * offline)
+
+
+def _on_the_card(plan: Plan, wishes: Wishes) -> list[str]:
+    words = ["--gpu", wishes.gpu] if wishes.gpu else ["--device", f"cuda:{plan.device_index}"]
+    words += _given("--threads", wishes.threads, Wishes().threads)
+    words += [] if wishes.vram_budget_mib is None else ["--vram-budget", f"{wishes.vram_budget_mib}MB"]
+    words += ["--reserve", f"{wishes.reserve_mib}MB"] if wishes.reserve_mib else []
+    words += [] if wishes.cpu_fallback else ["--no-cpu-fallback"]
+    return words + ([] if wishes.auto_optimize else ["--no-auto-optimize"])
+
+
+def _given(option: str, value: object, usual: object = None) -> list[str]:
+    """Return the option with its value, or nothing where that is the usual one."""
+    return [] if value == usual else [option, str(value)]
+
+
+def _one_line(line: str) -> str:
+    """Return a line that no name in it, of a folder say, breaks in two."""
+    return " ".join(line.splitlines())
 
 
 def _headline(plan: Plan) -> str:

@@ -78,7 +78,7 @@ def leaf(device: Device, *, quality: bool, half: bool, barred: Mapping[str, str]
             return Leaf(name, "cuda", tuple(steps))
         else:
             steps.append(f"{name} needs {gb} GB, {free:.1f} are free: no")
-    return Leaf("", "cpu", (*steps, "the CPU"))
+    return Leaf("", "cpu", (*steps, "no model of its is left for the card: the CPU"))
 
 
 def by_guide(
@@ -89,9 +89,13 @@ def by_guide(
     Of several cards the one with the most free memory is asked. No card is left where the leaf is the CPU,
     whose model is planned as without the guide; raises OutOfMemory where the CPU is ruled out.
     """
-    if not cards or wishes.model != "auto":
+    if not cards:
         return wishes, cards, ()
     card = max(cards, key=lambda one: (one.free_mib, -one.index))
+    if wishes.model != "auto":
+        row = need(wishes.model)
+        figures = f"{row.fp32} GB in FP32, {row.fp16} in FP16; {card.free_gib:.1f} are free"
+        return wishes, cards, (f"guide: its tree is not asked, for --model {wishes.model} is; {figures}",)
     asked = None if wishes.compute_type in ("auto", "default") else wishes.compute_type
     able = wishes.precision.use_fp16 and not precision.refusal(card, "float16", library)
     half = able if asked is None else asked != "float32"

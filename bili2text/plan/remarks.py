@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bili2text.plan import precision
-from bili2text.plan.candidates import Fit, site
+from bili2text.plan.candidates import Fit, site, unfit
+from bili2text.plan.footprint import Setting
 from bili2text.plan.shortlist import WEAK, WEAK_CHINESE
 from bili2text.plan.survey import Seen
 from bili2text.plan.values import Machine, Wishes
@@ -14,7 +15,12 @@ _LONGEST = 200  # characters
 
 def on(taken: Fit, seen: tuple[Seen, ...], wishes: Wishes, machine: Machine) -> tuple[str, ...]:
     """Return the reasons, a line each."""
-    found = [_place(taken, machine), _precision(taken, wishes, machine), _size(taken), _next(taken, seen)]
+    found = [
+        _place(taken, machine),
+        _precision(taken, wishes, machine),
+        _size(taken),
+        _next(taken, seen, wishes),
+    ]
     found += [_download(taken, seen), _weak(taken, wishes)]
     return tuple(line for line in found if line)
 
@@ -40,11 +46,9 @@ def _precision(taken: Fit, wishes: Wishes, machine: Machine) -> str:
         return _refused(taken, machine)
     if device is None:
         return f"a CPU does not compute in {asked}: {got} instead"
-    asked = precision.resolved(asked, device, machine.library)
-    if asked == got:
+    if precision.resolved(asked, device, machine.library) == got:
         return ""
-    known = machine.experience.refusals(site(device, machine))
-    why = precision.refusal(device, asked, machine.library) or known.get(asked, "it does not fit")
+    why = unfit(taken.place, wishes, machine) or "it does not fit"
     return f"{asked} was asked for, but {why}: {got} instead"
 
 
@@ -66,7 +70,7 @@ def _size(taken: Fit) -> str:
     )
 
 
-def _next(taken: Fit, seen: tuple[Seen, ...]) -> str:
+def _next(taken: Fit, seen: tuple[Seen, ...], wishes: Wishes) -> str:
     """Say what the next better model misses."""
     better = [
         one
@@ -82,7 +86,19 @@ def _next(taken: Fit, seen: tuple[Seen, ...]) -> str:
         return ""
     need = nearest.look.least.need.mib
     compute_type = nearest.look.least.setting.compute_type
-    return f"{nearest.model.card.name} does not fit: in {compute_type} it needs {need} MiB at least"
+    forced = _forced(nearest.look.least.setting, wishes)
+    return f"{nearest.model.card.name} does not fit: in {compute_type}{forced} it needs {need} MiB at least"
+
+
+def _forced(setting: Setting, wishes: Wishes) -> str:
+    """Return the sizes that were asked for: a model that has no room with them may have room without."""
+    asked = {
+        "batch": (wishes.batch_size, setting.batch_size),
+        "beam": (wishes.beam_size, setting.beam_size),
+        "best of": (wishes.best_of, setting.best_of),
+    }
+    named = " and ".join(f"{name} {got}" for name, (wanted, got) in asked.items() if wanted == got)
+    return f" with {named}" if named else ""
 
 
 def _download(taken: Fit, seen: tuple[Seen, ...]) -> str:

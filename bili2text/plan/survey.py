@@ -49,6 +49,15 @@ def fastest(seen: tuple[Seen, ...]) -> Fit | None:
     return max(fits, key=lambda fit: fit.speed, default=None)
 
 
+def unyielding(seen: tuple[Seen, ...]) -> Fit | None:
+    """Return what is tried when nothing may give way and nothing fits: the best precision and search.
+
+    Of several cards with that precision it is the one where it comes nearest to fitting.
+    """
+    fits = [one.look.full for one in seen if one.model.allowed]
+    return min(fits, key=lambda fit: (fit.order, fit.need.mib - fit.place.room.mib), default=None)
+
+
 def least(seen: tuple[Seen, ...]) -> Fit | None:
     """Return what comes nearest to fitting, or fits best: the room it leaves is the largest."""
     fits = [one.look.least for one in seen if one.model.allowed]
@@ -101,9 +110,10 @@ def _candidate(one: Seen, taken: Fit, wishes: Wishes) -> Candidate:
 def _verdict(one: Seen, taken: Fit, wishes: Wishes) -> tuple[Verdict, str]:
     fit = one.look.best
     if one.model.ruled_out:
-        room = "" if fit is None else f"; would fit with {_way(fit)}"
+        pace = f", but run at {one.look.pace}" if one.look.slow else ""
+        room = "" if fit is None else f"; would fit with {_way(fit)}{pace}"
         return "ruled out", one.model.ruled_out + (room if one.model.download_only else "")
-    if taken in (fit, one.look.least):
+    if taken in one.look.ways:
         return "taken", _way(taken)
     if fit is None:
         least_fit = one.look.least

@@ -52,7 +52,7 @@ class Machine:
     cards: Cards
     ram_gib: float
     cores: int
-    cublas: str = ""  # why cuBLAS cannot be loaded, or empty
+    cublas: str = ""  # why CTranslate2 cannot use a card: no cuBLAS, or built without CUDA; or empty
     library: str = ""  # CTranslate2's version
     experience: Experience = Experience()
 
@@ -111,7 +111,7 @@ class Plan:
     site: Site | None = None  # where what is learned of it holds; None on the CPU
     on_disk: bool = True
     need_mib: int = 0  # what it is expected to take at its peak
-    origin: str = ""  # of that figure: "computed", "measured", "learned", "guide"
+    origin: str = ""  # of that figure: "computed", "measured", "learned"
     room: Room = Room(0, 0, "")
     footprint: Footprint | None = None
     walk: tuple[Candidate, ...] = ()  # every candidate, in the order of preference

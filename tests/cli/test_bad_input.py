@@ -54,7 +54,9 @@ def test_a_dead_host_is_refused(program: Callable, tmp_path: Path, link: str) ->
         (("audio", "talk.wav", "--model", "medium", "--offline"), 4),
         (("audio", "talk.wav", "--model", "tiny.en", "--language", "zh"), 2),
         (("audio", "talk.wav", "--model", "turbo", "--task", "translate"), 2),
-        (("audio", "talk.wav", "--compute-type", "float16"), 5),
+        (("gpu-transcribe", "talk.wav", "--compute-type", "float16", "--no-auto-optimize"), 2),
+        (("gpu-transcribe", "talk.wav", "--device", "cuda:0", "--device-index", "1"), 2),
+        (("gpu-transcribe", "talk.wav", "--device", "cpu", "--gpu", "GPU-8f"), 2),
         (("audio", "talk.wav", "--condition-on-previous-text"), 2),
         (("audio", "talk.wav", "--overwrite", "--skip"), 2),
         (("gpu-transcribe", "talk.wav", "--no-cpu-fallback"), 4),
@@ -70,6 +72,15 @@ def test_a_mistake_is_one_line_and_a_way_out(
     assert_refused(done, code, tmp_path, {"talk.wav"})
     if code != 2:
         assert len(done.stderr.strip().splitlines()) >= 2
+
+
+def test_a_precision_no_cpu_has_gives_way_and_says_so(
+    program: Callable, samples: Path, tmp_path: Path, base_folder: Path
+) -> None:
+    talk = str(samples / "en" / "hello_world.wav")
+    done = program("audio", talk, "--compute-type", "float16", "--offline", "-f", "txt")
+    assert done.returncode == 0, done.stderr
+    assert "a CPU does not compute in float16: int8 instead" in done.stderr
 
 
 @pytest.mark.parametrize(

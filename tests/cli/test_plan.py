@@ -95,11 +95,17 @@ def test_a_budget_a_reserve_and_the_sizes_act_on_the_plan(plan: Callable) -> Non
         (("--simulate", CARD, "--model", "small.en", "--language", "zh"), 2, "knows English alone"),
         (("--simulate", CARD, "--gpu", "GPU-nowhere"), 2, "no cards begin with"),
         (("--simulate", CARD, "--device", "cuda:7"), 2, "there is no card cuda:7"),
+        (("--simulate", CARD, "--gpu", "GPU-s", "--device", "cpu"), 2, "the CPU"),
+        (("--device", "cuda:0", "--device-index", "1"), 2, "contradict each other"),
+        (("--device", "cpu", "--device-index", "1"), 2, "contradict each other"),
+        (("--condition-on-previous-text",), 2, "windows of one batch"),
         (("--simulate", "RTX 4060, 0.3 free", "--no-cpu-fallback"), 5, "nothing fits on the card"),
         (("--simulate", "GTX 980", "--no-cpu-fallback"), 4, "too old"),
         (("--simulate", CARD, "--vram-budget", "much"), 2, "no amount of memory"),
         (("--simulate", CARD, "--vram-budget", "-1"), 2, "no amount of memory"),
         (("--simulate", CARD, "--batch-size", "0"), 2, "batch-size"),
+        (("--simulate", CARD, "--batch-size", "8", "--no-batched"), 2, "one window after the other"),
+        (("--simulate", CARD, "--gpu-wait", "1"), 2, "No such option"),
         (("--device", "cpu", "--offline", "--model", "large-v3"), 4, "offline nothing is downloaded"),
         (("--device", "cpu", "--offline", "--min-model", "large-v1"), 4, "offline nothing is downloaded"),
         (("--device", "tpu"), 2, "no such device"),
@@ -121,6 +127,15 @@ def test_a_simulated_card_that_is_full_or_too_old_leaves_the_cpu_and_says_why(pr
         assert why in shown
 
 
+def test_help_shows_what_acts_there_alone(program: Callable) -> None:
+    for command in ("plan", "gpu-optimize"):
+        shown = program(command, "--help").stdout
+        assert not [name for name in ("--hub", "--gpu-wait", "--enable-monitoring") if name in shown]
+        assert "--vram-budget" in shown
+        assert ("--min-free-memory" in shown) == (command == "gpu-optimize")
+        assert ("--cpu-fallback" in shown) == (command == "plan")
+
+
 def test_settings_act_on_the_plan_and_the_command_line_wins(program: Callable, plan: Callable) -> None:
     assert program("config", "set", "prefer", "speed").returncode == 0
     assert plan("--simulate", CARD)["model"] == "large-v3-turbo"
@@ -128,3 +143,34 @@ def test_settings_act_on_the_plan_and_the_command_line_wins(program: Callable, p
     assert plan("--simulate", CARD, env={"BILI2TEXT_PREFER": "quality"})["model"] == "large-v3"
     assert program("config", "set", "use-fp16", "false").returncode == 0
     assert plan("--simulate", CARD)["compute_type"] in ("float32", "int8_float32")
+
+
+def test_what_the_decoder_is_told_takes_memory_in_the_plan_as_in_a_run(
+    program: Callable, plan: Callable, tmp_path: Path
+) -> None:
+    words = ("--simulate", CARD, "--language", "en", "--model", "large-v3", "--batch-size", "4")
+    (tmp_path / "terms.txt").write_text("Kubernetes\n", encoding="utf-8")
+    plain = plan(*words)
+    assert plain["told"] == 0
+    assert plan(*words, "--terms", "terms.txt")["told"] >= len("Kubernetes")
+    assert plan(*words, "--no-batched", "--condition-on-previous-text", "--batch-size", "auto")["told"] == 223
+    assert program("config", "set", "hotwords", "Kubernetes " * 40).returncode == 0
+    told = plan(*words)
+    assert told["told"] == 223
+    assert told["need_mib"] > plain["need_mib"]
+
+
+def test_a_setting_for_a_card_gives_way_to_an_empty_one(program: Callable, plan: Callable) -> None:
+    assert program("config", "set", "gpu", "GPU-nowhere").returncode == 0
+    assert "no cards begin with" in program("plan", "--simulate", CARD).stderr
+    assert plan("--simulate", CARD, "--gpu", "")["device"] == "cuda"
+
+
+def test_its_json_is_ascii_whatever_the_model_is_called(
+    program: Callable, tmp_path: Path, base_folder: Path
+) -> None:
+    (tmp_path / "模型").symlink_to(base_folder)
+    done = program("plan", "--json", "--quiet", "--device", "cpu", "--model", "./模型")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert json.loads(done.stdout)["model"] == "./模型"

@@ -36,7 +36,8 @@ def test_a_setting_is_what_the_command_line_would_be(
     done = program("audio", str(samples / "en" / "hello_world.wav"), env={"BILI2TEXT_VAD_FILTER": "false"})
     assert done.returncode == 0, done.stderr
     assert "beam 1" in done.stderr
-    assert {path.name for path in tmp_path.glob("hello*")} == {"hello_world.txt", "hello_world.vtt"}
+    written = {path.name for path in tmp_path.glob("hello*")}
+    assert written == {"hello_world.txt", "hello_world.vtt", "hello_world.report.json"}
 
 
 def test_set_keeps_every_line_and_remark(program: Callable, file: Path) -> None:

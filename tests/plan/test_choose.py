@@ -13,7 +13,9 @@ from bili2text.errors import DependencyError, OutOfMemory, UsageError
 from bili2text.gpu.device import Cards, Device
 from bili2text.gpu.known import simulated
 from bili2text.models.catalog import CARDS, card_named
+from bili2text.plan.candidates import site
 from bili2text.plan.choose import choose
+from bili2text.plan.experience import Experience, Refused
 from bili2text.plan.values import Machine, Plan, Stock, Wishes
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -150,9 +152,19 @@ def test_where_nothing_may_give_way_it_is_tried_though_it_seems_too_large_but_no
     assert (plan.model, plan.compute_type, plan.batch_size, plan.device) == ("large-v3", "float16", 8, "cuda")
     assert said(plan, "nothing may give way")
     for limit in ({"vram_budget_mib": 2000}, {"reserve_mib": 500}):
-        assert ask(here, **every, **limit).device == "cpu"
-        with pytest.raises(OutOfMemory):
-            ask(here, **every, **limit, cpu_fallback=False)
+        for fallback in (True, False):  # a CPU has no float16
+            with pytest.raises(OutOfMemory):
+                ask(here, **every, **limit, cpu_fallback=fallback)
+        assert ask(here, **{**every, "compute_type": "auto"}, **limit).device == "cpu"
+
+
+def test_what_is_tried_though_too_large_is_the_best_way_and_not_the_smallest() -> None:
+    plan = ask(machine(card("RTX 4060, 5 free")), model="large-v3", batch_size=16, auto_optimize=False)
+    assert said(plan, "nothing may give way")
+    assert (plan.compute_type, plan.batch_size, plan.beam_size, plan.best_of) == ("float16", 16, 5, 5)
+    plan = ask(machine(card("RTX 4060, 1 free")), model="large-v3", auto_optimize=False)
+    assert (plan.compute_type, plan.beam_size, plan.best_of) == ("float16", 5, 5)
+    assert plan.batch_size <= 4  # what nobody asked for is kept small
 
 
 def test_a_precision_the_card_refuses_gives_way_with_a_reason_or_is_an_error() -> None:
@@ -160,11 +172,49 @@ def test_a_precision_the_card_refuses_gives_way_with_a_reason_or_is_an_error() -
     plan = ask(here, compute_type="float16")
     assert plan.compute_type == "int8_float32"
     assert said(plan, "float16 was asked for, but GTX 1660 Ti has no tensor cores")
-    with pytest.raises(OutOfMemory, match="no precision is left"):
-        ask(here, compute_type="float16", auto_optimize=False, cpu_fallback=False)
-    on_cpu = ask(ABSENT, model="medium", compute_type="float16")
-    assert on_cpu.compute_type == "int8"
-    assert said(on_cpu, "a CPU does not compute in float16: int8 instead")
+    for wished in ({}, {"device": "cuda"}, {"cpu_fallback": False}):
+        with pytest.raises(UsageError, match="GTX 1660 Ti has no tensor cores"):
+            ask(here, compute_type="float16", auto_optimize=False, **wished)
+    assert said(
+        ask(machine(card("P100")), compute_type="int8"),
+        "int8 was asked for, but capability 6.0 has no int8: float32 instead",
+    )
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_a_precision_no_cpu_has_gives_way_on_it_however_it_came_to_be_used(device: str) -> None:
+    plan = ask(ABSENT, model="medium", compute_type="float16", device=device)
+    assert plan.compute_type == "int8"
+    assert said(plan, "a CPU does not compute in float16: int8 instead")
+    with pytest.raises(UsageError, match="a CPU does not compute in float16") as error:
+        ask(ABSENT, model="medium", compute_type="float16", device=device, auto_optimize=False)
+    assert "--no-auto-optimize" in error.value.hint
+
+
+def test_a_precision_that_failed_on_the_card_is_not_forced_again() -> None:
+    device = card("RTX 4060")
+    refused = Refused(site(device, machine(device)), "float16", "it computed NaN")
+    here = machine(device, known=Experience(refused=(refused,)))
+    assert said(ask(here, compute_type="float16"), "it failed on RTX 4060 before (it computed NaN)")
+    with pytest.raises(UsageError, match="it computed NaN"):
+        ask(here, compute_type="float16", auto_optimize=False)
+
+
+def test_a_size_that_was_asked_for_is_named_where_it_costs_the_better_model() -> None:
+    plan = ask(machine(card("RTX 4060, 5 free")), batch_size=16, device="cuda")
+    assert plan.model == "large-v3-turbo"
+    assert said(plan, "large-v3 does not fit: in int8_float16 with batch 16 it needs")
+    assert "with batch" not in " ".join(
+        reason for reason in ask(machine(card("MX450")), device="cuda").reasons if "does not fit" in reason
+    )
+
+
+def test_offline_a_model_too_slow_for_the_cpu_does_not_look_like_a_gain() -> None:
+    tiny = Stock(tuple(one for one in CARDS if one.name == "tiny"))
+    plan = ask(replace(ABSENT, cores=1), tiny)
+    whys = {one.model: one.why for one in plan.walk}
+    assert "but run at about" in whys["large-v3"]
+    assert "but run at" not in whys["base"]
 
 
 def test_the_three_preferences_differ_as_they_say() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,10 @@ from bili2text.models.catalog import CARDS
 from bili2text.plan import explain
 from bili2text.plan.choose import choose
 from bili2text.plan.experience import Experience, Peak, Site
-from bili2text.plan.footprint import Setting
 from bili2text.plan.values import Machine, Plan, Stock, Wishes
 from cli.audio import command as on_cpu
 from cli.gpu_transcribe import command as on_card
+from cli.wishes import wishes as as_wishes
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -108,41 +109,40 @@ def test_a_need_that_was_measured_is_not_passed_off_as_the_formulas_sum() -> Non
     assert f"{plan.need_mib} MiB (measured); the formula's: weights" in explain.text(plan)
 
 
-CHOICES = ("--model", "--compute-type", "--batch-size", "--beam-size", "--best-of")
+WISHED = [
+    {},
+    {"word_timestamps": True, "language": "zh", "task": "translate"},
+    {"vram_budget_mib": 2500, "reserve_mib": 300, "auto_optimize": False, "threads": 3},
+    {"batched": False, "gpu": "GPU-sim"},
+]
 
 
-@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("wished", WISHED)
 @pytest.mark.parametrize("card", SIMULATED)
-def test_the_command_gives_the_same_plan_again(card: str, words: bool) -> None:
-    plan = ask(card, word_timestamps=words)
-    program, name, source, *rest = explain.command(plan)
+def test_the_command_gives_the_same_plan_again(card: str, wished: dict[str, object]) -> None:
+    plan = ask(card, **wished)
+    wishes = Wishes(cpu_fallback=False, **wished)  # type: ignore[arg-type]
+    program, name, source, *rest = explain.command(plan, wishes, Path("my models"), offline=True)
     assert (program, name, source) == ("bili2text", "gpu-transcribe", "FILE")
     found = on_card.make_context(name, ["--no-settings", source, *rest]).params
-    assert Setting(
-        found["compute_type"], found["batch_size"], found["beam_size"], found["best_of"], plan.encoder_batch,
-        found["word_timestamps"], plan.told,
-    ) == plan.setting  # fmt: skip
-    assert (found["model"], found["device"]) == (plan.model, f"cuda:{plan.device_index}")
-    asked = {
-        key: found[key]
-        for key in (
-            "model",
-            "compute_type",
-            "batch_size",
-            "beam_size",
-            "best_of",
-            "word_timestamps",
-            "device",
-        )
-    }
-    again = ask(card, **asked)
-    assert (again.model, again.setting, again.device_index) == (plan.model, plan.setting, plan.device_index)
+    assert (found["model_dir"], found["offline"]) == (Path("my models"), True)
+    again = choose(as_wishes(found), machine(simulated(card)), EVERY)
+    assert replace(again, reasons=(), walk=()) == replace(plan, reasons=(), walk=())
 
 
-def test_the_command_for_the_cpu_is_audio_with_its_threads() -> None:
-    plan = choose(Wishes("base", device="cpu", threads=3), Machine(machine().cards, 16.0, 8), Stock(CARDS))
-    _, name, source, *rest = explain.command(plan)
+def test_the_command_for_the_cpu_is_audio_with_its_threads_and_nothing_of_a_card() -> None:
+    wishes = Wishes("base", device="cpu", threads=3, language="de", reserve_mib=500, auto_optimize=False)
+    here = Machine(machine().cards, 16.0, 8)
+    plan = choose(wishes, here, Stock(CARDS))
+    _, name, source, *rest = explain.command(plan, wishes)
     assert name == "audio"
     found = on_cpu.make_context(name, ["--no-settings", source, *rest]).params
-    assert found["threads"] == 3
-    assert (found["model"], found["compute_type"], found["beam_size"]) == ("base", "int8", plan.beam_size)
+    again = choose(as_wishes(found), here, Stock(CARDS))
+    assert replace(again, reasons=(), walk=()) == replace(plan, reasons=(), walk=())
+
+
+def test_names_from_elsewhere_cannot_draw_on_the_screen() -> None:
+    card = replace(simulated("RTX 4060"), name="RTX\x1b[2J\u202e 4060\nfits")
+    shown = explain.text(choose(Wishes(), machine(card), EVERY))
+    assert not set("\x1b\u202e") & set(shown)
+    assert "RTX[2J 4060 fits" in shown.splitlines()[0]

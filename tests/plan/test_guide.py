@@ -72,7 +72,7 @@ def test_the_fourth_leaf_is_the_cpu_planned_as_without_the_guide() -> None:
     plan = ask(full)
     assert plan == replace(ask(), reasons=plan.reasons)
     assert plan.device == "cpu"
-    assert "guide: the CPU" in plan.reasons
+    assert "guide: no model of its is left for the card: the CPU" in plan.reasons
     with pytest.raises(OutOfMemory, match=r"tiny needs 1.0 GB, 0\.9 are free"):
         ask(full, cpu_fallback=False)
 
@@ -101,7 +101,17 @@ def test_the_guide_minds_limits_the_disk_and_refusals() -> None:
     assert ask(card, stock=named("tiny", "large-v3")).model == "tiny"
     assert ask(card, precision=PrecisionWish(use_fp16=False)).compute_type == "float32"
     assert ask(card, compute_type="int8_float16").compute_type == "int8_float16"
-    assert ask(card, model="base").model == "base"
+    barred = ask(card, min_model="large-v3")
+    assert barred.device == "cpu"
+    assert "guide: medium: below --min-model large-v3" in barred.reasons
+
+
+def test_a_model_that_is_named_stays_and_the_reasons_give_the_tables_figures() -> None:
+    plan = ask(simulated("RTX 4060"), model="base")
+    assert plan.model == "base"
+    assert plan.reasons[0].startswith(
+        "guide: its tree is not asked, for --model base is; 1.5 GB in FP32, 1.0 in"
+    )
 
 
 def test_of_several_cards_the_guide_asks_the_one_with_most_free() -> None:
