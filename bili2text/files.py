@@ -130,8 +130,11 @@ def write_synced(temporary: Path, text: str, *, named: Path) -> None:
         raise storage_error(error, named) from error
 
 
-def refuse_target(path: Path, *, overwrite: bool) -> None:
-    """Raise StorageError if a file must not be written at `path`: a link, no plain file, or there already."""
+def refuse_target(path: Path, *, overwrite: bool, instead: str = "") -> None:
+    """Raise StorageError if a file must not be written at `path`: a link, no plain file, or there already.
+
+    `instead` is what else can be done about one that is there, for the hint.
+    """
     shown = clean_text(str(path))
     try:
         is_link, is_there, is_plain = path.is_symlink(), path.exists(), path.is_file()
@@ -140,7 +143,7 @@ def refuse_target(path: Path, *, overwrite: bool) -> None:
     if is_link or (is_there and not is_plain):
         raise StorageError(f"not a plain file: {shown}", hint="remove it, or choose another folder")
     if is_there and not overwrite:
-        raise _already_there(path)
+        raise _already_there(path, instead)
 
 
 def prove_writable(folder: Path) -> None:
@@ -206,10 +209,9 @@ def _link_new(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def _already_there(path: Path) -> StorageError:
-    return StorageError(
-        f"already there: {clean_text(str(path))}", hint="pass --overwrite to replace it, or --skip to keep it"
-    )
+def _already_there(path: Path, instead: str = "") -> StorageError:
+    hint = "pass --overwrite to replace it" + (f", or {instead}" if instead else "")
+    return StorageError(f"already there: {clean_text(str(path))}", hint=hint)
 
 
 def clean_lines(text: str) -> list[str]:

@@ -30,6 +30,8 @@ from bili2text.gpu.device import Cards, Device
 from bili2text.gpu.probe import probe
 from bili2text.models.store import Places
 from bili2text.paths import cache_dir
+from bili2text.plan.cards import named
+from bili2text.plan.values import Wishes
 
 _NO_CARD = 4
 _FACTS = ("name", "total_mib", "driver", "sms", "display", "integrated", "driver_model", "mig")
@@ -41,22 +43,24 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     cards = probe(os.environ)
-    device = chosen(cards, options.gpu)
-    if device is None:
-        print(f"no card to measure: {cards.reason or f'none begins with {options.gpu}'}", file=sys.stderr)
-        return _NO_CARD
-    with tempfile.TemporaryDirectory(prefix="gpu-acceptance-") as folder:
-        try:
+    try:
+        device = chosen(cards, options.gpu)
+        if device is None:
+            print(f"no card to measure: {cards.reason}", file=sys.stderr)
+            return _NO_CARD
+        with tempfile.TemporaryDirectory(prefix="gpu-acceptance-") as folder:
             return _measured(device, options, options.work or Path(folder))
-        except Bili2TextError as error:
-            print(f"{error.message}; {error.hint}", file=sys.stderr)
-            return error.exit_code
+    except Bili2TextError as error:
+        print(f"{error.message}; {error.hint}", file=sys.stderr)
+        return error.exit_code
 
 
 def chosen(cards: Cards, uuid: str | None) -> Device | None:
-    """Return the card asked for by the beginning of its UUID, or the one with the most free memory."""
-    able = [card for card in cards.devices if uuid is None or card.uuid.lower().startswith(uuid.lower())]
-    return max(able, key=lambda card: card.free_mib, default=None)
+    """Return the card asked for by the beginning of its UUID, or the one with the most free memory.
+
+    None where there is no card. Raises UsageError where not just one begins so.
+    """
+    return max(named(Wishes(gpu=uuid), cards.devices), key=lambda card: card.free_mib, default=None)
 
 
 def about(device: Device) -> Json:

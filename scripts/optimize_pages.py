@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from bili2text.diagnosis import report
 from bili2text.diagnosis.diagnose import judged
-from bili2text.diagnosis.libraries import cublas
-from bili2text.diagnosis.values import Diagnosis, Part, Trials
+from bili2text.diagnosis.libraries import Versions, parts
+from bili2text.diagnosis.values import Diagnosis, Trials
 from bili2text.gpu.device import Cards, Device, Holder
 from bili2text.gpu.known import simulated
 from bili2text.models.catalog import CARDS
@@ -18,6 +19,9 @@ from bili2text.plan.values import Machine, Stock, Wishes
 
 DRIVER = "570.133.07"  # one that knows every card here
 LIBRARY = "4.8.5"
+TODAY = date(2026, 11, 21)
+OFFICE = Versions("1.2.1", ytdlp="2026.7.4")
+WORKSHOP = Versions("1.2.1", ffmpeg="6.1.1", ytdlp="2026.11.1", scripts=(("deno", "2.5.4"),))
 _NO_DRIVER = "no NVIDIA driver is installed"
 _NO_CARD = "the NVIDIA driver knows of no card"
 
@@ -28,7 +32,7 @@ def pages() -> str:
         "No card at all": without_card(_NO_DRIVER),
         "A driver, but no card": without_card(_NO_CARD),
         "A card full of other people's work": full(),
-        "An RTX 4060 with nothing on it": idle(),
+        "An RTX 4060 with nothing but the desktop on it": idle(),
     }
     return "".join(f"### {title}\n\n```text\n{report.text(one)}```\n\n" for title, one in found.items())
 
@@ -71,14 +75,8 @@ def _with(device: Device) -> Machine:
 
 
 def _diagnosis(machine: Machine, stock: Stock) -> Diagnosis:
-    drivers = [card.driver for card in machine.cards.devices]
-    parts = (
-        Part("NVIDIA driver", "".join(drivers), machine.cards.reason),
-        cublas(machine, "" if drivers else "not installed"),
-        Part("CTranslate2", LIBRARY),
-        Part("faster-whisper", "1.2.1"),
-        Part("torch", "", "not needed for Whisper"),
-    )
-    place = "cuda:0" if drivers else "cpu"
+    cards = bool(machine.cards.devices)
+    told = parts(machine, "" if cards else "not installed", WORKSHOP if cards else OFFICE, TODAY)
+    place = "cuda:0" if cards else "cpu"
     tried = Trials(place, reason="not run for this page: there is no such computer here")
-    return judged(Wishes(), machine, stock, parts, (tried,))
+    return judged(Wishes(), machine, stock, told, (tried,))

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from bili2text.diagnosis.lessons import Lessons, planned
 from bili2text.errors import Bili2TextError
 from bili2text.gpu.device import Cards, Device, Holder
 from bili2text.models.catalog import card_named
 from bili2text.plan import precision
-from bili2text.plan.choose import choose
 from bili2text.plan.values import Candidate, Machine, Plan, Stock, Wishes
 
 # What draws the screen: who stops it stops everything
@@ -28,20 +28,31 @@ class Case:
     machine: Machine
     stock: Stock
     plan: Plan | None
+    lessons: Lessons  # of the trials; the plan minds them
 
     def instead(
-        self, *, wishes: Wishes | None = None, machine: Machine | None = None, stock: Stock | None = None
+        self,
+        *,
+        wishes: Wishes | None = None,
+        machine: Machine | None = None,
+        stock: Stock | None = None,
+        lessons: Lessons | None = None,
     ) -> Plan | None:
         """Return the plan with something changed, where it is better; else None."""
         with suppress(Bili2TextError):
-            found = choose(wishes or self.wishes, machine or self.machine, stock or self.stock)
+            found = planned(
+                wishes or self.wishes,
+                machine or self.machine,
+                stock or self.stock,
+                self.lessons if lessons is None else lessons,
+            )
             return found if better(found, self.plan) else None
         return None
 
 
 def advice(case: Case) -> tuple[str, ...]:
     """Return, a line each, what would lead to a better plan than the case's; () where nothing would."""
-    lines: list[str] = []
+    lines = list(_broken(case))
     device = looked_at(case)
     if device is not None:
         lines += [*_library(case), *_stops(case, device), *_screen(case, device), *_limits(case)]
@@ -66,9 +77,21 @@ def looked_at(case: Case) -> Device | None:
     cards = case.machine.cards.devices
     if case.wishes.device == "cpu":
         return None
-    able = [card for card in cards if not precision.unusable(card)]
+    broken = {uuid for one in case.lessons.with_room().broken for uuid in one.uuids}
+    able = [card for card in cards if not precision.unusable(card) and card.uuid not in broken]
     planned = [card for card in able if case.plan is not None and card.uuid == case.plan.gpu]
     return next(iter(planned), max(able, key=lambda card: card.free_mib, default=None))
+
+
+def _broken(case: Case) -> Iterator[str]:
+    for one in case.lessons.broken:
+        where = "this CPU" if one.device is None else f"cuda:{one.device.index} ({one.device.name})"
+        said = f"no precision works on {where} ({one.why})"
+        found = None
+        if one.device is not None and not one.full:
+            rest = tuple(other for other in case.lessons.broken if other is not one)
+            found = case.instead(lessons=replace(case.lessons, broken=rest))
+        yield said if found is None else f"{said}: once it does, {_named(found)} fits there"
 
 
 def _library(case: Case) -> Iterator[str]:
@@ -103,7 +126,8 @@ def _stops(case: Case, device: Device) -> Iterator[str]:
 def _freed(case: Case, device: Device) -> Callable[[int], Plan | None]:
     def after(mib: int) -> Plan | None:
         free = min(device.total_mib, device.free_mib + mib)
-        return case.instead(machine=_with(case.machine, replace(device, free_mib=free)))
+        machine = _with(case.machine, replace(device, free_mib=free))
+        return case.instead(machine=machine, lessons=case.lessons.with_room())
 
     return after
 
@@ -113,7 +137,7 @@ def _screen(case: Case, device: Device) -> Iterator[str]:
         return
     held = sum(one.used_mib or 0 for one in device.holders if _draws(one))
     alone = replace(device, display=False, free_mib=min(device.total_mib, device.free_mib + held))
-    found = case.instead(machine=_with(case.machine, alone))
+    found = case.instead(machine=_with(case.machine, alone), lessons=case.lessons.with_room())
     if found is not None:
         yield (
             f"a screen hangs on the card, which takes {held or 'some'} MiB and a larger margin: "
@@ -143,10 +167,10 @@ def _downloads(case: Case) -> Iterator[str]:
         )
     if not case.stock.may_download:
         found = case.instead(stock=replace(case.stock, may_download=True))
-        if found is not None:
+        command = "" if found is None else f"bili2text models download {found.model}"
+        if found is not None and not (plan and any(reason.endswith(command) for reason in plan.reasons)):
             yield (
-                f"nothing is downloaded (--offline, or HF_HUB_OFFLINE): {_named(found)} would fit; "
-                f"bili2text models download {found.model}"
+                f"nothing is downloaded (--offline, or HF_HUB_OFFLINE): {_named(found)} would fit; {command}"
             )
 
 

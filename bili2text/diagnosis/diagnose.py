@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 from bili2text.diagnosis import trial
 from bili2text.diagnosis.advice import Case, advice
+from bili2text.diagnosis.lessons import Lessons, learned, planned, to_remember
 from bili2text.diagnosis.libraries import installed
 from bili2text.diagnosis.values import Diagnosis, Part, Trial, Trials
 from bili2text.errors import ModelError, OutOfMemory
@@ -16,8 +18,8 @@ from bili2text.gpu.libraries import load_cublas
 from bili2text.models import store
 from bili2text.models.catalog import card_named
 from bili2text.models.store import ModelFolder, Places
-from bili2text.plan import candidates, ledger, precision
-from bili2text.plan.choose import choose
+from bili2text.plan import candidates, explain, ledger, precision
+from bili2text.plan.cards import named
 from bili2text.plan.experience import Experience, Refused
 from bili2text.plan.machine import this_machine
 from bili2text.plan.stages import weights_bytes
@@ -51,25 +53,38 @@ def diagnose(
     wishes = replace(asked.wishes, cpu_fallback=True)
     machine = look(wishes, environ)
     there = stock(wishes, asked.places, progress, may_download=asked.may_download)
-    _planned(wishes, machine, there)  # wishes that cannot be are refused before anything is tried
+    _planned(wishes, machine, there, Lessons())  # wishes that cannot be are refused before anything is tried
     problem = machine.cublas if machine.cards.devices else load_cublas()
     parts = installed(machine, problem, environ, date.today())
     tried = tuple(_tried(asked, machine, progress, environ))
-    learned = remember(tried, machine, environ, progress)
-    return judged(wishes, replace(machine, experience=learned), there, parts, tried)
+    known = remember(tried, machine, environ, progress)
+    machine = replace(machine, experience=known)
+    return judged(wishes, machine, there, parts, tried, asked.places.model_dir)
 
 
 def judged(
-    wishes: Wishes, machine: Machine, there: Stock, parts: tuple[Part, ...], tried: tuple[Trials, ...]
+    wishes: Wishes,
+    machine: Machine,
+    there: Stock,
+    parts: tuple[Part, ...],
+    tried: tuple[Trials, ...],
+    model_dir: Path | None = None,
 ) -> Diagnosis:
-    """Return the diagnosis with its plan and its advice. Pure. Raises UsageError."""
-    plan, problem = _planned(wishes, machine, there)
-    return Diagnosis(machine, parts, tried, plan, problem, advice(Case(wishes, machine, there, plan)))
+    """Return the diagnosis with its plan, in which nothing is that failed, and its advice. Pure.
+
+    Raises UsageError.
+    """
+    lessons = learned(tried, machine)
+    plan, problem = _planned(wishes, machine, there, lessons)
+    case = Case(wishes, machine, there, plan, lessons)
+    offline = not there.may_download
+    command = () if plan is None else explain.command(plan, wishes, model_dir, offline=offline)
+    return Diagnosis(machine, parts, tried, plan, problem, command, advice(case))
 
 
-def _planned(wishes: Wishes, machine: Machine, there: Stock) -> tuple[Plan | None, str]:
+def _planned(wishes: Wishes, machine: Machine, there: Stock, lessons: Lessons) -> tuple[Plan | None, str]:
     try:
-        return choose(wishes, machine, there), ""
+        return planned(wishes, machine, there, lessons), ""
     except OutOfMemory as error:
         return None, f"{error.message}; {error.hint}"
 
@@ -77,30 +92,31 @@ def _planned(wishes: Wishes, machine: Machine, there: Stock) -> tuple[Plan | Non
 def _tried(
     asked: Asked, machine: Machine, progress: Progress, environ: Mapping[str, str]
 ) -> Iterator[Trials]:
-    """Yield the trials of each kind of card that could be used, and of the CPU where none can."""
+    """Yield the trials of each kind of card that could be used, and of the CPU where none works."""
     cards = _cards(asked.wishes, machine)
     model, reason = _model(asked.places, progress) if asked.tries else (None, "--no-trials was given")
-    places: list[Device | None] = [*cards] if cards and not machine.cublas else [*cards, None]
-    for device in places:
+    threads = asked.wishes.threads or machine.cores
+    usable = False
+    for device in (*cards, None):
         where = "cpu" if device is None else f"cuda:{device.index}"
+        if device is None and usable:
+            return
         if device is not None and machine.cublas:
             yield Trials(where, reason=machine.cublas)
         elif model is None:
+            usable = True  # as far as anybody knows
             yield Trials(where, reason=reason)
         else:
-            threads = asked.wishes.threads or machine.cores
-            each = _each(model, device, threads, machine.library, progress, environ)
-            yield Trials(where, model.name, tuple(each))
+            each = tuple(_each(model, device, threads, machine.library, progress, environ))
+            usable = usable or any(one.outcome == "works" for one in each)
+            yield Trials(where, model.name, each)
 
 
 def _cards(wishes: Wishes, machine: Machine) -> tuple[Device, ...]:
     """Return the cards that are asked for and can be used, one of a kind."""
     found: dict[object, Device] = {}
-    for card in machine.cards.devices if wishes.device != "cpu" else ():
-        wanted = wishes.gpu is None or card.uuid.lower().startswith(wishes.gpu.lower())
-        if wishes.device.startswith("cuda:"):
-            wanted = wanted and wishes.device == f"cuda:{card.index}"
-        if wanted and not precision.unusable(card):
+    for card in named(wishes, machine.cards.devices):
+        if not precision.unusable(card):
             found.setdefault(candidates.site(card, machine), card)
     return tuple(found.values())
 
@@ -152,7 +168,7 @@ def remember(
         device = next((card for card in machine.cards.devices if f"cuda:{card.index}" == trials.place), None)
         if device is None:
             continue
-        for failure in trial.to_remember(trials.each):
+        for failure in to_remember(trials.each):
             refused = Refused(candidates.site(device, machine), failure.compute_type, failure.why)
             known = known.with_refused(refused)
             if problem := ledger.record(file, refused=refused):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,18 +23,41 @@ _PATIENCE = 10.0  # seconds for a program to tell its version
 _SCRIPTS = (("deno", (2, 3, 0)), ("node", (22, 0, 0)))
 
 
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What is installed, by its version; "" for what is not."""
+
+    whisper: str = ""
+    torch: str = ""
+    ffmpeg: str = ""
+    ytdlp: str = ""
+    scripts: tuple[tuple[str, str], ...] = ()  # (program, version) of what runs YouTube's scripts
+
+
 def installed(machine: Machine, problem: str, environ: Mapping[str, str], today: date) -> tuple[Part, ...]:
     """Return the libraries and programs, found or not. `problem` is why cuBLAS cannot be loaded, or ""."""
     path = environ.get("PATH", "")
+    told = Versions(
+        _package("faster-whisper"),
+        _package("torch"),
+        _told("ffmpeg", "-version", r"version (\S+)", path),
+        _package("yt-dlp"),
+        tuple((name, _told(name, "--version", r"(\d+\.\d+\.\d+)", path)) for name, _ in _SCRIPTS),
+    )
+    return parts(machine, problem, told, today)
+
+
+def parts(machine: Machine, problem: str, told: Versions, today: date) -> tuple[Part, ...]:
+    """Return what is to be said of each library and program. Pure."""
     return (
         _driver(machine),
         cublas(machine, problem),
         Part("CTranslate2", machine.library),
-        Part("faster-whisper", _package("faster-whisper")),
-        _torch(_package("torch")),
-        _ffmpeg(path),
-        ytdlp(_package("yt-dlp"), today),
-        _scripts(path),
+        Part("faster-whisper", told.whisper),
+        Part("torch", told.torch, "" if told.torch else "not needed for Whisper"),
+        Part("ffmpeg", told.ffmpeg, "" if told.ffmpeg else "needed by --denoise and --loudnorm alone"),
+        ytdlp(told.ytdlp, today),
+        _scripts(dict(told.scripts)),
     )
 
 
@@ -64,19 +88,10 @@ def _driver(machine: Machine) -> Part:
     return Part("NVIDIA driver", ", ".join(drivers), "" if drivers else machine.cards.reason)
 
 
-def _torch(installed_version: str) -> Part:
-    return Part("torch", installed_version, "" if installed_version else "not needed for Whisper")
-
-
-def _ffmpeg(path: str) -> Part:
-    found = _told("ffmpeg", "-version", r"version (\S+)", path)
-    return Part("ffmpeg", found, "" if found else "needed by --denoise and --loudnorm alone")
-
-
-def _scripts(path: str) -> Part:
+def _scripts(told: Mapping[str, str]) -> Part:
     old = ""
     for name, least in _SCRIPTS:
-        found = _told(name, "--version", r"(\d+\.\d+\.\d+)", path)
+        found = told.get(name, "")
         if found and numbers(found) >= least:
             return Part("JavaScript", f"{name} {found}")
         if found:

@@ -15,6 +15,7 @@ from bili2text.gpu.monitor import Sample, Summary, warning, watch
 from bili2text.gpu.plot import plot
 from bili2text.gpu.probe import device_now
 
+_ANOTHER = "name another file"
 Watch = Callable[[Callable[[], Device | None]], Iterator[Sample]]
 
 
@@ -46,7 +47,7 @@ def follow(
     _refuse_one_file(wanted.log, wanted.png)
     for target in (wanted.log, wanted.png):
         if target is not None:
-            refuse_target(target, overwrite=wanted.overwrite)
+            refuse_target(target, overwrite=wanted.overwrite, instead=_ANOTHER)
     samples = samples or (lambda look: watch(look, every=wanted.every))
     seen: list[Sample] = []
     summary, low = Summary(), False
@@ -78,10 +79,11 @@ def draw(log: Path, png: Path, wanted: Wanted) -> int:
     """Draw a finished log; return how many samples it has.
 
     The size of the card is not in a log: the most that was ever used and free together is taken for it.
-    Raises UsageError for what is no log, or for one file as both, StorageError or DependencyError when no picture can be made.
+    Raises UsageError for what is no log, or for one file as both, StorageError or DependencyError when no
+    picture can be made.
     """
     _refuse_one_file(log, png)
-    refuse_target(png, overwrite=wanted.overwrite)
+    refuse_target(png, overwrite=wanted.overwrite, instead=_ANOTHER)
     samples = read_log(log)
     if not samples:
         raise UsageError(

@@ -44,7 +44,7 @@ def values(found: Diagnosis) -> dict[str, Any]:
         "trials": [asdict(one) for one in found.trials],
         "plan": None if found.plan is None else explain.values(found.plan),
         "problem": found.problem,
-        "command": None if found.plan is None else list(explain.command(found.plan)),
+        "command": None if found.plan is None else list(found.command),
         "advice": list(found.advice),
     }
 
@@ -56,7 +56,8 @@ def _cards(found: Diagnosis) -> Iterator[str]:
     for device in machine.cards.devices:
         yield from _card(device)
     for line in machine.cards.lost:
-        yield from _wrapped(line)
+        if machine.cards.devices or line not in machine.cards.reason:
+            yield from _wrapped(line)
     yield f"{_GAP}CPU: {machine.cores} cores, {machine.ram_gib:.1f} GiB of RAM free"
 
 
@@ -131,7 +132,7 @@ def _plan(found: Diagnosis) -> Iterator[str]:
     yield from _wrapped(_headline(plan))
     for reason in plan.reasons:
         yield from _wrapped(reason, _GAP * 2, "- ")
-    yield f"{_GAP}{clean_text(shlex.join(explain.command(plan)))}"
+    yield f"{_GAP}{clean_text(shlex.join(found.command))}"
 
 
 def _headline(plan: Plan) -> str:

@@ -7,7 +7,7 @@ import math
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -88,18 +88,6 @@ def judge(compute_type: str, code: int, said: bytes, last_words: bytes) -> Trial
         return Trial(compute_type, "no room", f"{why}, as the system does when RAM runs out")
     killed = code < 0 or code > 255
     return Trial(compute_type, "aborted" if killed else "failed", why)
-
-
-def to_remember(trials: Iterable[Trial]) -> tuple[Trial, ...]:
-    """Return the failures that are the precision's, so that no plan should use it on that card again.
-
-    A card that aborts or hangs in every precision has another fault, which may be gone tomorrow.
-    """
-    tried = tuple(trials)
-    wrong: set[Outcome] = {"refused", "nonsense"}
-    if any(trial.outcome == "works" for trial in tried):
-        wrong |= {"aborted", "no answer"}
-    return tuple(trial for trial in tried if trial.outcome in wrong)
 
 
 def ladder(device: Device | None, library: str) -> tuple[tuple[str, str], ...]:

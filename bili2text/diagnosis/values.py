@@ -59,4 +59,5 @@ class Diagnosis:
     trials: tuple[Trials, ...]
     plan: Plan | None
     problem: str = ""  # one line, when there is no plan
+    command: tuple[str, ...] = ()  # the words that run the plan
     advice: tuple[str, ...] = ()  # what would give a better plan, a line each

@@ -32,7 +32,10 @@ class Account:
     def __init__(
         self, index: int, uuid: str, watching: Watching, folder: Path, warn: Callable[[str], None]
     ) -> None:
-        """Begin, before the model is loaded. A watch writes its log into `folder`, named by the time; of older ones the newest stay."""
+        """Begin, before the model is loaded.
+
+        A watch writes its log into `folder`, named by the time; of the logs there the newest stay.
+        """
         self._stack = ExitStack()
         self._meter = self._stack.enter_context(Meter(lambda: free_mib_now(uuid), DriverPool(index)))
         self._watch: MemoryWatch | None = None

@@ -25,7 +25,6 @@ _SIGNATURES: dict[str, tuple[type[Any], ...]] = {
     "cuDeviceGetMemPool": (_P(ctypes.c_void_p), ctypes.c_int),
     "cuMemPoolGetAttribute": (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p),
     "cuMemPoolSetAttribute": (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p),
-    "cuMemPoolTrimTo": (ctypes.c_void_p, ctypes.c_size_t),
     "cuGetErrorName": (ctypes.c_int, _P(ctypes.c_char_p)),
 }
 
@@ -79,13 +78,10 @@ class DriverPool:
         """Hold on to `amount` bytes, used or not, so that no neighbour can take them.
 
         The driver's own setting is 0: all unused memory goes back to the card whenever the engine waits for
-        it, between encoding and decoding too. False, and a `reason`, when it cannot be set.
+        it, between encoding and decoding too. No run does this yet: scripts/gpu_acceptance.py measures what
+        it would give. False, and a `reason`, when it cannot be set.
         """
         return self._set(_RELEASE_THRESHOLD, max(amount, 0))
-
-    def trim(self, leave: int = 0) -> bool:
-        """Give unused memory beyond `leave` bytes back to the card; False, and a `reason`, when it cannot."""
-        return self._done("cuMemPoolTrimTo", max(leave, 0))
 
     def _set(self, attribute: int, value: int) -> bool:
         return self._done("cuMemPoolSetAttribute", attribute, ctypes.byref(ctypes.c_uint64(value)))

@@ -41,7 +41,7 @@ def refuse_targets(paths: Sequence[Path], *, overwrite: bool) -> None:
     The folders are made, and shown to take a file; nothing else is left behind.
     """
     for path in paths:
-        refuse_target(path, overwrite=overwrite)
+        refuse_target(path, overwrite=overwrite, instead="--skip to keep it")
     for folder in dict.fromkeys(path.parent for path in paths):
         prove_writable(folder)
 
@@ -62,7 +62,7 @@ def save(
     paths = targets(folder, stem, formats)
     texts = [WRITERS[name](content) for name in formats]
     for path in paths:
-        refuse_target(path, overwrite=overwrite)
+        refuse_target(path, overwrite=overwrite, instead="--skip to keep it")
     with ExitStack() as pending:
         for path, text in zip(paths, texts, strict=True):
             write_synced(pending.enter_context(whole(path, replace=overwrite)), text, named=path)

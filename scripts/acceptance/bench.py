@@ -20,6 +20,7 @@ from acceptance.values import Deadline, Json, Task
 from bili2text.audio.decode import Decoder
 from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import Bili2TextError
+from bili2text.gpu import allocator
 from bili2text.gpu.device import Cards, Device
 from bili2text.gpu.probe import free_mib_now
 from bili2text.models.catalog import card_named
@@ -144,6 +145,7 @@ def child_environ(environ: Mapping[str, str], work: Path) -> dict[str, str]:
 def _environ(device: Device, work: Path, cublas: Path | None) -> dict[str, str]:
     environ = child_environ(os.environ, work)
     environ |= {"CUDA_VISIBLE_DEVICES": device.uuid, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    environ |= allocator.whisper_environment(environ, sys.platform, total_mib=device.total_mib)
     if cublas is not None:
         folders = (str(_linked(cublas, work / "cublas")), str(cublas), os.environ.get("LD_LIBRARY_PATH", ""))
         environ["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, folders))

@@ -78,6 +78,7 @@ def _run(task: Task) -> None:
         ),
         listening=Listening(language="en"),
         output=Output(folder="-", formats="txt"),
+        fresh=True,  # what an earlier run heard would not be heard again
     )
     for outcome in pipeline.run(request, Halting(task), environment()):
         if not isinstance(outcome, Result):
@@ -85,14 +86,14 @@ def _run(task: Task) -> None:
             say({"error": type(error).__name__, "message": str(error)})
             return
         segments = outcome.document.transcript.segments
-        plan = outcome.plan
-        way = f"{plan.compute_type}, batch {plan.batch_size}, on {plan.device_name}"
+        pin = outcome.pin
+        way = f"{pin.compute_type}, batch {pin.batch_size}, on {pin.device_name}"
         say({
             "way": way,
-            "steps": [_named(reason, task) for reason in plan.reasons if " failed: " in reason],
+            "steps": [_named(why, task) for why in outcome.report.steps],
             "text": " ".join(segment.text.strip() for segment in segments),
             "ends_at": segments[-1].end if segments else 0.0,
-            "memory": outcome.document.details.get("memory"),
+            "memory": outcome.report.facts.get("memory"),
         })  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bili2text.diagnosis.advice import Case, advice
+from bili2text.diagnosis.lessons import Lessons
 from bili2text.gpu.device import Cards, Device, Holder
 from bili2text.gpu.known import simulated
 from bili2text.models.catalog import CARDS
@@ -24,7 +25,7 @@ def case(
     device: Device, wishes: Wishes = Wishes(), stock: Stock = EVERYTHING, cublas: str = ""
 ) -> Case:  # fmt: skip
     machine = Machine(Cards((device,)), 16.0, 8, cublas, "4.8.5")
-    return Case(wishes, machine, stock, choose(wishes, machine, stock))
+    return Case(wishes, machine, stock, choose(wishes, machine, stock), Lessons())
 
 
 def told(found: Case) -> str:
@@ -82,9 +83,13 @@ def test_a_limit_of_the_users_own_is_named(wishes: Wishes, says: str) -> None:
 
 def test_what_a_download_would_give_is_told_when_none_is_allowed() -> None:
     base = tuple(one for one in CARDS if one.name == "base")
-    found = told(case(card("RTX 4060"), stock=Stock(base, may_download=False)))
-    assert "nothing is downloaded (--offline" in found
-    assert "bili2text models download large-v3" in found
+    offline = case(card("RTX 4060"), stock=Stock(base, may_download=False))
+    assert offline.plan is not None
+    assert "bili2text models download large-v3" in offline.plan.reasons[-1] + offline.plan.reasons[-2]
+    assert "download" not in told(offline)  # it is said once
+    elsewhere = replace(offline, plan=replace(offline.plan, reasons=()))
+    assert "nothing is downloaded (--offline" in told(elsewhere)
+    assert "bili2text models download large-v3" in told(elsewhere)
     later = told(case(card("RTX 4060"), stock=Stock(base, may_download=True)))
     assert "large-v3 is not on this disk yet" in later
 

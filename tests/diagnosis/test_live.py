@@ -79,8 +79,9 @@ def test_the_log_of_a_finished_run_can_be_drawn(tmp_path: Path) -> None:
 def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:
     log = tmp_path / "vram.csv"
     log.write_text("mine")
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError) as refused:
         followed(Wanted(log=log), scripted)
+    assert refused.value.hint == "pass --overwrite to replace it, or name another file"
     assert log.read_text() == "mine"
     followed(Wanted(log=log, overwrite=True), scripted)
     assert len(read_log(log)) == 4

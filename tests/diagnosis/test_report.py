@@ -80,19 +80,41 @@ def test_what_is_applied_is_what_a_run_reads(crowded: Diagnosis, tmp_path: Path)
     assert crowded.plan is not None
     file = tmp_path / "settings.toml"
     file.write_text('# mine\nmodel = "tiny"\nlanguage = "zh"\n', encoding="utf-8")
-    lines = apply.write(crowded.plan, file)
-    known = frozenset((*apply.as_settings(crowded.plan), "language"))
-    found = {name: setting.value for name, setting in read(file, {}, known).items()}
-    assert found == {
-        **{name: str(v) for name, v in apply.as_settings(crowded.plan).items()},
-        "language": "zh",
-    }
+    wanted = apply.as_settings(crowded.plan, Wishes())
+    assert wanted == {"model": crowded.plan.model, "compute-type": crowded.plan.compute_type}
+    lines = apply.write(wanted, file)
+    found = {name: one.value for name, one in read(file, {}, frozenset((*wanted, "language"))).items()}
+    assert found == {**wanted, "language": "zh"}
     assert file.read_text(encoding="utf-8").startswith("# mine\n")
     assert lines[0] == f"model = {crowded.plan.model}"
+
+
+def test_a_model_that_is_right_for_what_was_asked_goes_with_what_was_asked(
+    crowded: Diagnosis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert crowded.plan is not None
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    english = replace(crowded.plan, model="small.en")
+    assert apply.as_settings(english, Wishes(model="small.en"))["language"] == "en"
+    wishes = Wishes(language="fr", task="translate", prefer="speed")
+    found = apply.as_settings(replace(crowded.plan, model="./mine"), wishes, Path("models"))
+    assert (found["model"], found["model-dir"]) == (str(tmp_path / "mine"), str(tmp_path / "models"))
+    assert (found["language"], found["task"], found["prefer"]) == ("fr", "translate", "speed")
+    on_cpu = replace(crowded.plan, device="cpu", compute_type="int8")
+    assert apply.as_settings(on_cpu, Wishes())["compute-type"] == "auto"
+    assert apply.as_settings(on_cpu, Wishes(compute_type="int8"))["compute-type"] == "int8"
+
+
+def test_a_lost_card_is_told_once_when_it_is_the_only_one() -> None:
+    line = "card 0 (RTX 4090) does not answer: GPU is lost"
+    machine = Machine(Cards((), f"no card can be used: {line}", (line,)), 16.0, 8)
+    shown = report.text(judged(Wishes(), machine, Stock(CARDS, True), (), ()))
+    assert shown.partition("Libraries")[0].count("does not answer") == 1
 
 
 def test_the_page_shows_what_the_program_prints() -> None:
     from optimize_pages import pages
 
     page = (ROOT / "docs" / "gpu_optimize.md").read_text(encoding="utf-8")
-    assert f"<!-- situations -->\n{pages()}<!-- end -->" in page
+    assert f"<!-- situations -->\n{pages().rstrip()}\n<!-- end -->" in page

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from bili2text.diagnosis import trial
+from bili2text.diagnosis.lessons import to_remember
 from bili2text.diagnosis.trial_child import sound
 from bili2text.diagnosis.values import Trial
+from bili2text.gpu.allocator import CT2_BINS, SMALL_BINS
 from bili2text.gpu.known import simulated
 
 
@@ -105,9 +107,9 @@ def test_a_program_that_cannot_be_started_is_a_value(tmp_path: Path) -> None:
 def test_a_crash_is_the_precisions_fault_only_where_another_precision_works() -> None:
     crash, hang = Trial("float16", "aborted", "SIGSEGV"), Trial("bfloat16", "no answer")
     refused, full = Trial("int8_float16", "refused"), Trial("float32", "no room")
-    assert trial.to_remember([crash, hang, refused, full]) == (refused,)
+    assert to_remember([crash, hang, refused, full]) == (refused,)
     works = Trial("int8_float32", "works", speed=1.0)
-    assert trial.to_remember([crash, hang, full, works]) == (crash, hang)
+    assert to_remember([crash, hang, full, works]) == (crash, hang)
 
 
 def test_a_card_is_not_given_what_it_is_known_to_compute_wrongly() -> None:
@@ -121,7 +123,8 @@ def test_a_child_sees_its_card_alone_and_has_the_allocator_of_a_run() -> None:
     card = simulated("RTX 4060")
     surroundings = trial.environment({"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "1,0"}, card)
     assert surroundings["CUDA_VISIBLE_DEVICES"] == card.uuid
-    assert any(name.startswith("CT2_") for name in surroundings) or sys.platform == "darwin"
+    small = trial.environment({}, simulated("GTX 1650"))
+    assert small.get(CT2_BINS) == (None if sys.platform == "darwin" else str(SMALL_BINS))
     assert trial.command(Path("model"), card, "float16", 4)[3:6] == ("cuda", "0", card.uuid)
 
 

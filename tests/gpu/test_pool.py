@@ -76,12 +76,6 @@ int cuMemPoolSetAttribute(void *handle, int attribute, void *value) {
   up();
   return 0;
 }
-int cuMemPoolTrimTo(void *handle, size_t leave) {
-  uint64_t keep = leave > used ? leave : used;
-  if (handle != &pool) return 1;
-  if (reserved > keep) reserved = keep;
-  return 0;
-}
 int cuGetErrorName(int status, const char **name) {
   *name = status == 801 ? "CUDA_ERROR_NOT_SUPPORTED" : status == 3 ? "CUDA_ERROR_NOT_INITIALIZED" : NULL;
   return *name ? 0 : 1;
@@ -111,8 +105,6 @@ engine.engine(6 * GIB, 6 * GIB)
 engine.engine(1 * GIB, 0)
 engine.synchronise()
 look("kept")
-said["trim"] = pool.trim()
-look("trimmed")
 said["reason"] = pool.reason
 said["contexts"] = engine.contexts_made()
 print(json.dumps(said))
@@ -149,15 +141,13 @@ def run(folder: Path, fault: str = "", index: int = 1) -> dict[str, object]:
 
 
 @needs_gcc
-def test_the_pool_tells_its_peak_keeps_what_it_is_told_to_and_gives_the_rest_back(driver: Path) -> None:
+def test_the_pool_tells_its_peak_and_keeps_what_it_is_told_to(driver: Path) -> None:
     said = run(driver)
     assert said["ran"] == [[2 * GIB, 7 * GIB, 2 * GIB, 6 * GIB], ""]
     assert said["reset"] is True
     assert said["after reset"] == [[2 * GIB, 2 * GIB, 2 * GIB, 2 * GIB], ""]
     assert said["keep"] is True
     assert said["kept"] == [[5 * GIB, 6 * GIB, 1 * GIB, 6 * GIB], ""]
-    assert said["trim"] is True
-    assert said["trimmed"] == [[1 * GIB, 6 * GIB, 1 * GIB, 6 * GIB], ""]
 
 
 @needs_gcc
@@ -175,7 +165,7 @@ def test_a_driver_that_refuses_is_a_reason_and_no_context_is_made(
 ) -> None:
     said = run(driver, fault, index)
     assert said["ran"] == [None, reason]
-    assert (said["reset"], said["keep"], said["trim"]) == (False, False, False)
+    assert (said["reset"], said["keep"]) == (False, False)
     assert said["reason"] == reason
     assert said["contexts"] == 0
 
@@ -197,5 +187,5 @@ def test_a_driver_from_before_memory_pools_is_a_reason(tmp_path: Path) -> None:
 def test_a_computer_without_the_driver_is_a_reason() -> None:
     pool = DriverPool(0, "libcuda-that-is-not-there.so.1")
     assert pool.state() is None
-    assert not pool.trim()
+    assert not pool.reset()
     assert pool.reason == "libcuda-that-is-not-there.so.1 is not on this computer"
