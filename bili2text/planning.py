@@ -64,6 +64,7 @@ class Planner:
                 compute_type=pin.compute_type,
                 beam_size=pin.beam_size,
                 best_of=pin.best_of,
+                batch_size=wishes.batch_size or pin.batch_size,
                 device=pin.device if wishes.device == "auto" else wishes.device,
             )
         plan = self._now(wishes)

@@ -71,7 +71,10 @@ def main() -> int:
     clips = [clip for folder in options.folders or [samples()] for clip in found(folder)]
     if not clips:
         parser.error("no clips with text were found")
-    rows = {name: measure(make(options.model), clips) for name, make in SYSTEMS.items()}
+    rows = {}
+    for name, make in SYSTEMS.items():
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        rows[name] = measure(make(options.model), clips)
     groups = sorted({clip.group for clip in clips})
     print(f"{'system':44}" + "".join(f"{group:>22}" for group in groups) + f"{'CPU s':>10}")
     for name, scores in rows.items():
@@ -209,7 +212,6 @@ SYSTEMS = {
     "bili2text int8, two passes (its default)": ours("auto"),
     "bili2text int8, one pass": ours("auto", second_look=False),
     "bili2text int8, one window at a time": ours("auto", sequential=True),
-    "bili2text float32, two passes": ours("float32"),
     "faster-whisper sequential float32 (default)": theirs("default", batched=False),
     "faster-whisper sequential int8": theirs("int8", batched=False),
     "faster-whisper batched int8": theirs("int8", batched=True),

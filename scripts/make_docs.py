@@ -18,7 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # also when this is im
 
 import footprints
 import golden
+import long
+import noise
 import optimize_pages
+import soak
+import zoo
 from acceptance.report import gpu_table
 
 from cli.main import cli
@@ -111,6 +115,12 @@ TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "gpu_optimize.md": {"situations": optimize_pages.pages},
     "memory.md": {"published": footprints.published_table, "cpu": footprints.cpu_table},
     "plan.md": {"golden": golden.golden_table},
+    "reliability.md": {
+        "soak": soak.soak_table,
+        "long": long.long_table,
+        "noise": noise.noise_table,
+        "zoo": zoo.zoo_table,
+    },
 }
 
 

@@ -1,0 +1,1 @@
+"""What scripts/soak does to a recording that is being transcribed."""
