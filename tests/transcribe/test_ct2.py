@@ -205,7 +205,9 @@ def test_a_model_that_computes_nan_is_a_failed_precision(
     folder = tmp_path / "nan"
     shutil.copytree(tiny_en_folder, folder)
     raw = bytearray((folder / "model.bin").read_bytes())
-    name = b"decoder/layer_norm/gamma\0"  # one rank, one dimension, a type and a length stand before its numbers
+    name = (
+        b"decoder/layer_norm/gamma\0"  # one rank, one dimension, a type and a length stand before its numbers
+    )
     at = raw.index(name) + len(name)
     at += 1 + 4 * raw[at] + 1
     (length,) = struct.unpack_from("<I", raw, at)
