@@ -1,4 +1,4 @@
-"""Peak memory of one hour of sound: of decoding it, and of the whole of `audio` on it with tiny.en.
+"""Peak memory of decoding one hour of sound; of the whole program over hours: scripts/long.py.
 
     python scripts/memory.py [--json FILE] [--minutes 60]
 
@@ -37,12 +37,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder, "hour.m4a")
         make(sound, options.minutes * 60)
-        results = {
-            "decode": run([sys.executable, "-c", DECODE, str(sound)]),
-            "audio tiny.en": run(
-                [sys.executable, "-m", "cli.main", "audio", str(sound), "--model", "tiny.en", "-o", folder]
-            ),
-        }
+        results = {"decode": run([sys.executable, "-c", DECODE, str(sound)])}
     for name, result in results.items():
         print(f"{name:16} peak {result['peak_mb']:8.0f} MB  {result['seconds']:8.1f} s")
     if options.json:

@@ -110,7 +110,8 @@ def errors(segments: tuple[Segment, ...], wanted: list[str], language: str) -> i
     """Return the words, or characters, that are wrong."""
     from rapidfuzz.distance import Levenshtein
 
-    return Levenshtein.distance(wanted, units("".join(one.text for one in segments), language))
+    found: int = Levenshtein.distance(wanted, units("".join(one.text for one in segments), language))
+    return found
 
 
 def first_pass(chunk: Chunk, language: str, engine: Ct2Engine) -> tuple[Segment, ...]:
