@@ -54,6 +54,7 @@ class Evidence:
     duration: float  # seconds of the recording
     cues: tuple[Cue, ...] = ()  # without any, the segments stand for them
     chunks: tuple[ChunkFact, ...] = ()  # without any, the recording counts as one
+    judged: bool = True  # False where no chunk's text was looked at for doubts
     damage: Damage = field(default_factory=Damage)
     steps: tuple[str, ...] = ()  # from one plan to the next, a line each
     facts: Mapping[str, Json] = field(default_factory=dict)  # of the run: model, device, speed, ...
@@ -76,10 +77,11 @@ class ChunkSummary:
     heard: int
     languages: Mapping[str, int]  # chunks by language
     second_looks: Mapping[str, int]  # chunks looked at again, by the rung whose text was kept
-    doubtful: int
-    doubtful_seconds: float
-    doubts: Mapping[str, int]  # doubtful chunks by kind; one chunk may have several
-    places: tuple[ChunkFact, ...]  # the doubtful ones in order, at most 50
+    # None, all four, where nobody judged the texts
+    doubtful: int | None
+    doubtful_seconds: float | None
+    doubts: Mapping[str, int] | None  # doubtful chunks by kind; one chunk may have several
+    places: tuple[ChunkFact, ...] | None  # the doubtful ones in order, at most 50
     dropped: int  # segments
 
 
@@ -132,7 +134,7 @@ def report(evidence: Evidence) -> Report:
         last_cue=max((round(end, 3) for _, end, _ in cues), default=None),
         repeated=sum(loop.count - 1 for loop in loops),
         loops=tuple(loop for loop in loops if loop.count >= _LOOP),
-        chunks=_summary(evidence.chunks),
+        chunks=_summary(evidence.chunks, judged=evidence.judged),
         damage=evidence.damage,
         steps=evidence.steps,
         facts=evidence.facts,
@@ -194,18 +196,22 @@ def _loops(cues: Iterable[tuple[float, float, str]]) -> Iterator[Loop]:
         yield Loop(round(same[0][0], 3), round(last, 3), len(same), same[0][2])
 
 
-def _summary(chunks: tuple[ChunkFact, ...]) -> ChunkSummary:
+def _summary(chunks: tuple[ChunkFact, ...], *, judged: bool) -> ChunkSummary:
     doubtful = [chunk for chunk in chunks if chunk.doubts]
     return ChunkSummary(
         heard=len(chunks),
         languages=_counted(chunk.language for chunk in chunks),
         second_looks=_counted(chunk.rung for chunk in chunks if chunk.rung),
-        doubtful=len(doubtful),
-        doubtful_seconds=sum(total(joined([(chunk.start, chunk.end)])) for chunk in doubtful) / 1000,
-        doubts=_counted(kind for chunk in doubtful for kind in set(chunk.doubts)),
-        places=tuple(doubtful[:_LISTED]),
+        doubtful=len(doubtful) if judged else None,
+        doubtful_seconds=_seconds(doubtful) if judged else None,
+        doubts=_counted(kind for chunk in doubtful for kind in set(chunk.doubts)) if judged else None,
+        places=tuple(doubtful[:_LISTED]) if judged else None,
         dropped=sum(chunk.dropped for chunk in chunks),
     )
+
+
+def _seconds(chunks: Iterable[ChunkFact]) -> float:
+    return sum(total(joined([(chunk.start, chunk.end)])) for chunk in chunks) / 1000
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:

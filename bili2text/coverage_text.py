@@ -50,7 +50,7 @@ def as_json(report: Report) -> str:
             "doubtful": chunks.doubtful,
             "doubtful_seconds": chunks.doubtful_seconds,
             "doubts": chunks.doubts,
-            "places": [_place(chunk) for chunk in chunks.places],
+            "places": None if chunks.places is None else [_place(chunk) for chunk in chunks.places],
             "dropped": chunks.dropped,
         },
         "damage": asdict(report.damage),
@@ -84,7 +84,7 @@ def _gaps(report: Report) -> str:
         return "no gaps" if report.speech else ""
     longest = report.gaps[0]
     return (
-        f"{_count(report.gap_count, 'gap')}, {report.gap_seconds:.0f} s, "
+        f"{count(report.gap_count, 'gap')}, {report.gap_seconds:.0f} s, "
         f"the longest {longest.end - longest.start:.1f} s at {_clock(longest.start)}"
     )
 
@@ -101,7 +101,7 @@ def _end(report: Report) -> str:
 
 
 def _repeated(report: Report) -> str:
-    text = _count(report.repeated, "repeated cue")
+    text = count(report.repeated, "repeated cue")
     if not report.loops:
         return text
     worst = max(report.loops, key=lambda loop: loop.count)
@@ -110,7 +110,9 @@ def _repeated(report: Report) -> str:
 
 def _chunks(report: Report) -> str:
     chunks = report.chunks
-    text = f"{chunks.doubtful} of {_count(chunks.heard, 'chunk')} doubtful"
+    if chunks.doubtful is None:
+        return f"{count(chunks.heard, 'chunk')} not looked at twice"
+    text = f"{chunks.doubtful} of {count(chunks.heard, 'chunk')} doubtful"
     return f"{text} ({', '.join(chunks.doubts)})" if chunks.doubts else text
 
 
@@ -119,7 +121,7 @@ def _facts(facts: Mapping[str, Json]) -> Iterator[str]:
     for name in ("model", "compute_type"):
         if facts.get(name):
             yield str(facts[name])
-    cores = f" {_count(number, 'core')}" if isinstance(number := facts.get("cores"), int) else ""
+    cores = f" {count(number, 'core')}" if isinstance(number := facts.get("cores"), int) else ""
     if facts.get("device") == "cpu":
         yield f"CPU{cores}"
     elif facts.get("device"):
@@ -165,7 +167,8 @@ def _clock(seconds: float) -> str:
     return minutes if whole < 3600 else f"{whole // 3600}:{minutes.zfill(5)}"
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Return "1 cue", "2 cues" or "1,000 cues"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bili2text.errors import Bili2TextError, DependencyError, DeviceFailure, ModelError, OutOfMemory
+from bili2text.errors import (
+    Bili2TextError,
+    DependencyError,
+    DeviceFailure,
+    ModelError,
+    OutOfMemory,
+    RuntimeFailure,
+)
 from bili2text.gpu.probe import free_mib_now
 from bili2text.jobs.records import Pin
 from bili2text.models import hub, store
@@ -24,6 +31,7 @@ from bili2text.transcribe.stats import AccountWish, EngineStats
 
 # What a card may do that another plan would not.
 CARD_FAILURES = (OutOfMemory, DeviceFailure, DependencyError)
+_REVIVALS = 2  # of the engine for one group of chunks: what kills three in a row will kill the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Loader:
         wishes = replace(request.wishes, told=request.told)
         self._planner = Planner(wishes, self._places, progress, may_download=may_download, look=look)
         self._loaded: _Loaded | None = None
+        self._died_at: list[int] = []  # groups of this recording
 
     def check(self) -> Plan:
         """Return the plan as of now, raising what is wrong with it before anything is downloaded for it.
@@ -63,38 +72,58 @@ class Loader:
     def engine(self, pin: Pin | None = None) -> tuple[Plan, RemoteEngine]:
         """Return the plan and its engine, made by the first call from what is free then.
 
-        With a pin it is the engine that an interrupted run had, as far as it fits here now. A plan that
-        fails to load gives way to the next, where that is allowed. Raises ModelError, DependencyError,
-        UsageError, OutOfMemory or RuntimeFailure.
+        With a pin a recording begins: it is the engine that an interrupted run had, as far as it fits here
+        now. An engine that died is loaded again. A plan that fails to load gives way to the next, where that
+        is allowed. Raises ModelError, DependencyError, UsageError, OutOfMemory or RuntimeFailure.
         """
-        if pin is not None and self._loaded is not None and not self.writes_as(pin):
+        loaded = self._loaded
+        if pin is not None:
+            self._died_at = []
+            if loaded is not None and not _alike(_pin(loaded), pin):
+                self.close()
+                loaded = None
+        if loaded is None:
+            loaded = self._load(self._planner.plan(pin))
+        elif not loaded.engine.usable:
             self.close()
-        loaded = self._loaded or self._load(self._planner.plan(pin))
+            loaded = self._load(loaded.plan)
         return loaded.plan, loaded.engine
 
     def pin(self) -> Pin:
         """Return what of the loaded plan decides the words."""
-        plan, _ = self.engine()
+        if self._loaded is None:
+            self.engine()
         assert self._loaded is not None  # noqa: S101 - for the type checker: `engine` has loaded it
-        return Pin(
-            plan.model,
-            self._loaded.digest,
-            plan.compute_type,
-            plan.beam_size,
-            plan.best_of,
-            plan.batch_size,
-            plan.device,
-            plan.device_name,
-        )
+        return _pin(self._loaded)
 
     def writes_as(self, pin: Pin) -> bool:
         """Return whether the loaded engine writes what that one wrote; batches are cut as they must."""
-        mine = self.pin()
-        return replace(mine, batch_size=0, device_name="") == replace(pin, batch_size=0, device_name="")
+        return _alike(self.pin(), pin)
+
+    def revive(self, error: Bili2TextError, group: int) -> bool:
+        """Load the same plan again for a group of chunks at which the engine died, and return whether it is.
+
+        Not for an error that the engine lived on with, one that a plan of another kind may help against
+        (`step_down`), nor for the third death at one group.
+        """
+        loaded = self._loaded
+        if type(error) is not RuntimeFailure or loaded is None or loaded.engine.usable:
+            return False
+        self._died_at.append(group)
+        if self._died_at.count(group) > _REVIVALS:
+            return False
+        self._progress.warn(f"{error.message}; trying once more with a new one")
+        self.close()
+        try:
+            # no other plan in its place: that would be a step, and written down as one
+            self._loaded = self._started(*self._fetched(loaded.plan))
+        except Bili2TextError:
+            return False
+        return True
 
     def step_down(self, error: Bili2TextError) -> None:
         """Replace the engine whose card failed by that of the next plan, or raise the error."""
-        plan, _ = self.engine()
+        plan = self._loaded.plan if self._loaded else self.engine()[0]
         self.close()
         self._load(self._planner.after(plan, error))
 
@@ -193,6 +222,25 @@ class Loader:
             warn=self._progress.warn,
         )
         return _Loaded(plan, engine, store.fingerprint(folder, self._places, self._progress))
+
+
+def _pin(loaded: _Loaded) -> Pin:
+    plan = loaded.plan
+    return Pin(
+        plan.model,
+        loaded.digest,
+        plan.compute_type,
+        plan.beam_size,
+        plan.best_of,
+        plan.batch_size,
+        plan.device,
+        plan.device_name,
+    )
+
+
+def _alike(one: Pin, other: Pin) -> bool:
+    """Return whether two engines write the same; batches are cut as they must."""
+    return replace(one, batch_size=0, device_name="") == replace(other, batch_size=0, device_name="")
 
 
 def _held(loaded: _Loaded) -> int:

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any
 
-from bili2text.audio.chunks import Chunk, chunks
+from bili2text.audio.chunks import Chunk, Span, chunks
 from bili2text.audio.clips import muted, only
 from bili2text.audio.container import inspect
 from bili2text.audio.cuts import Cut, Spread, cut_again, cut_of
@@ -22,10 +22,11 @@ from bili2text.audio.decode import Decoder
 from bili2text.audio.filters import filtered
 from bili2text.audio.speech import SpeechDetector, judged
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
-from bili2text.errors import SourceError
+from bili2text.errors import RuntimeFailure, SourceError
 from bili2text.jobs.journal import Journal
 from bili2text.jobs.key import audio_digest, job_key
-from bili2text.jobs.records import Group, Step, Survey, entry_of, record
+from bili2text.jobs.recall import recall
+from bili2text.jobs.records import Group, Step, Survey, record
 from bili2text.loading import CARD_FAILURES, Loader
 from bili2text.plan.values import Plan
 from bili2text.progress import Progress, Stage
@@ -37,6 +38,7 @@ from bili2text.terms import Term, hotwords
 from bili2text.transcribe.run import ChunkHeard, GroupHeard, Listening, detect, hear
 
 _FORMAT = 1  # of the journal; another one is another job
+_MULTILINGUAL_CHUNK = 10.0  # seconds, with --multilingual
 _HEARD_FOR_LANGUAGE = 16  # chunks kept from all over a recording for the vote on its language
 # What decides the words. A job done with another version of any of these is another job.
 _VERSIONS = ("bili2text", "faster-whisper", "ctranslate2", "av", "numpy", "onnxruntime", "tokenizers")
@@ -67,7 +69,7 @@ class Listened:
 
 
 class StaleJob(Exception):
-    """What the journal holds was heard by a model of the same name and other bytes: it counts no more."""
+    """What the journal holds counts no more; the message says why."""
 
 
 # Told after each group: all chunks so far, and the survey they belong to.
@@ -123,7 +125,7 @@ class _Listener:
         resumed = len(self._groups)
         if resumed == survey.groups > 0:
             self._progress.note(
-                "all of it was heard before, and is taken from the journal; --fresh hears it anew"
+                "all of it was heard before, and is taken from the journal; --fresh --overwrite hears it anew"
             )
         elif resumed:
             self._progress.note(f"going on: {resumed} of {survey.groups} groups were heard before")
@@ -137,7 +139,7 @@ class _Listener:
             plan=plan,
             resumed=resumed,
             work=self._work,
-            heard=heard if resumed else survey.duration,
+            heard=heard if resumed else _inside(self._request.clips, survey.duration),
             memory=self._loader.taken(),
         )
 
@@ -146,15 +148,12 @@ class _Listener:
         return tuple(chunk for group in self._groups for chunk in group.chunks)
 
     def _recall(self) -> None:
-        """Take from the journal what is there and makes sense."""
-        for found in self._journal.records:
-            entry = entry_of(found)
-            if isinstance(entry, Survey):
-                self._survey = entry
-            elif isinstance(entry, Step):
-                self._steps.append(entry)
-            elif entry.number == len(self._groups):
-                self._groups.append(entry.heard)
+        """Take what is in the journal. Raises StaleJob when it makes no sense."""
+        try:
+            found = recall(self._journal.records)
+        except ValueError as error:
+            raise StaleJob(f"the journal makes no sense ({error})") from error
+        self._survey, self._groups, self._steps = found.survey, list(found.groups), list(found.steps)
 
     def _begin(self) -> Survey:
         """Survey the recording, and write down how it will be heard before anything is."""
@@ -164,7 +163,7 @@ class _Listener:
         with self._sound("survey") as (sound, decoder, stage):
             counted = _Counted(sound, stage)
             heard = only(judged(counted.blocks(), SpeechDetector()), self._request.clips)
-            for chunk in chunks(heard, self._request.rules):
+            for chunk in chunks(heard, self._rules()):
                 cuts.append(cut_of(chunk))
                 spread.show(chunk.samples)
             damage = decoder.damage
@@ -194,7 +193,7 @@ class _Listener:
         self._loader.engine(pin)
         mine = self._loader.pin()
         if mine.model == pin.model and mine.digest != pin.digest:
-            raise StaleJob
+            raise StaleJob("the model is not the one that was used so far")
         if not self._loader.writes_as(pin):
             self._step(first, f"{pin.model} in {pin.compute_type} on {pin.device_name} is not to be had now")
         left = survey.cuts[first * survey.group_size :]
@@ -229,6 +228,9 @@ class _Listener:
             except CARD_FAILURES as error:
                 self._loader.step_down(error)
                 self._step(number, error.message)
+            except RuntimeFailure as error:
+                if not self._loader.revive(error, number):
+                    raise
             finally:
                 self._work += time.monotonic() - began
 
@@ -236,6 +238,13 @@ class _Listener:
         step = Step(number, why, self._loader.pin())
         self._steps.append(step)
         self._journal.append(record(step))
+
+    def _rules(self) -> CutRules:
+        """Return how to cut: short where every chunk may have a language of its own, so that few have two."""
+        rules = self._request.rules
+        if not self._request.listening.multilingual:
+            return rules
+        return replace(rules, max_chunk=min(rules.max_chunk, _MULTILINGUAL_CHUNK))
 
     def _how(self, plan: Plan, language: str | None = None) -> Listening:
         """Return how to listen by a plan; once the language is known, with the terms of this recording."""
@@ -278,6 +287,11 @@ class _Counted:
             self._samples += len(block)
             self._stage.advance(len(block) / SAMPLE_RATE)
             yield block
+
+
+def _inside(clips: Sequence[Span], duration: float) -> float:
+    """Return how many seconds of a recording are inside the clips."""
+    return sum(max(min(clip.end, duration) - clip.start, 0.0) for clip in clips)
 
 
 def _terms(request: Request, media: Media) -> tuple[Term, ...]:

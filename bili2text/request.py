@@ -93,6 +93,8 @@ class Skipped:
 
     name: str
     paths: tuple[Path, ...]
+    coverage: float | None = None  # the share (0..1) of speech that has text; None: not known
+    lost: float = 0.0  # seconds of sound that the file should have had
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
-from bili2text.chinese.normalise import ChineseRules, normalised
+from bili2text.chinese.normalise import normalised
 from bili2text.coverage import ChunkFact, Evidence, Report
 from bili2text.coverage import report as report_of
 from bili2text.coverage_text import as_json as report_json
-from bili2text.coverage_text import lines
+from bili2text.coverage_text import count, lines
 from bili2text.jobs.records import Step, Survey
 from bili2text.progress import Progress
 from bili2text.recording import Listened
@@ -68,6 +68,7 @@ def report(content: Document, listened: Listened) -> Report:
             duration=survey.duration,
             cues=content.cues,
             chunks=tuple(_fact(chunk, survey) for chunk in listened.chunks),
+            judged=content.details["doubtful"] is not None,
             damage=survey.damage,
             steps=tuple(step.why for step in listened.steps),
             facts=facts,
@@ -80,11 +81,16 @@ def remark(progress: Progress, found: Report, listened: Listened) -> None:
     survey = listened.survey
     if survey.damage:
         progress.warn(survey.damage.describe())
-    if not any(chunk.segments for chunk in listened.chunks):
+    if not survey.cuts and not listened.heard and survey.duration:
+        progress.warn(
+            f"none of --clip-timestamps lies within the recording, which ends at {survey.duration:.1f} s"
+        )
+    elif not any(chunk.segments for chunk in listened.chunks):
         progress.warn("no speech was found; if there is some, try --no-vad-filter or a larger --model")
     language = survey.language
     if language.windows:
-        lead = f"{language.probability:.2f}, ahead by {language.margin:.2f} in {language.windows} windows"
+        windows = count(language.windows, "window")
+        lead = f"{language.probability:.2f}, ahead by {language.margin:.2f} in {windows}"
         progress.note(f"language {language.language} ({lead})")
     for line in lines(found):
         progress.note(line)
@@ -94,10 +100,7 @@ def _written(chunk: ChunkHeard, request: Request) -> tuple[Segment, ...]:
     """Return the segments of a chunk as they are to be written."""
     if chunk.language not in _CHINESE or request.listening.options.task == "translate":
         return chunk.segments
-    rules = request.chinese
-    if chunk.language == "yue" and request.chinese == ChineseRules():
-        rules = ChineseRules(script="keep")
-    return normalised(chunk.segments, rules)
+    return normalised(chunk.segments, request.chinese, chunk.language)
 
 
 def _fact(chunk: ChunkHeard, survey: Survey) -> ChunkFact:
@@ -128,7 +131,7 @@ def _details(
         "speech_seconds": round(speech, 2),
         "chunks": len(survey.cuts),
         "windows": sum(chunk.looks for chunk in chunks),
-        "doubtful": [_doubtful(chunk, survey) for chunk in chunks if chunk.doubts],
+        "doubtful": _doubtful(chunks, survey) if request.listening.second_look else None,
         "dropped_segments": sum(chunk.dropped for chunk in chunks),
         "damage": {name: round(value, 3) for name, value in asdict(survey.damage).items()},
         "uploader": media.uploader,
@@ -137,7 +140,11 @@ def _details(
     }
 
 
-def _doubtful(chunk: ChunkHeard, survey: Survey) -> Json:
+def _doubtful(chunks: Sequence[ChunkHeard], survey: Survey) -> Json:
+    return [_doubted(chunk, survey) for chunk in chunks if chunk.doubts]
+
+
+def _doubted(chunk: ChunkHeard, survey: Survey) -> Json:
     cut = survey.cuts[chunk.index]
     return {
         "start": round(cut.start, 3),

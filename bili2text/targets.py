@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
-from bili2text.errors import SourceError
-from bili2text.files import safe_name
+from bili2text.errors import SourceError, StorageError
+from bili2text.files import clean_text, safe_name
+from bili2text.jobs.lines import canonical
 from bili2text.jobs.store import About, Jobs
-from bili2text.request import Output
+from bili2text.request import Output, Request
 from bili2text.source.media import GENERIC_SITES, Media
 from bili2text.subtitles.save import targets
 
 STDOUT = "-"
 _BESIDE = "source"
 _REPORT = "report.json"
+_ANEW = {  # by whether --fresh was given
+    False: "--overwrite writes it from the journal, without hearing it again; --skip keeps it",
+    True: "--fresh --overwrite hears it anew and replaces it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +75,57 @@ class Owners:
         self._jobs = jobs
         self._known: dict[str, About] | None = None
 
-    def of(self, paths: Sequence[Path], *, sure: bool) -> About | None:
-        """Return the job whose files some of these are; `sure` looks again before it says nobody's."""
-        there = [str(path.absolute()) for path in paths if path.exists()]
+    def of(self, paths: Sequence[Path], *, sure: bool) -> Mapping[Path, About]:
+        """Return the job that each file there belongs to; `sure` looks again before it says nobody's."""
+        there = [path for path in paths if path.exists()]
         found = self._found(there)
-        if found is None and there and sure:
+        if len(found) < len(there) and sure:
             self._known = None  # a job that another process began meanwhile
             found = self._found(there)
         return found
 
-    def _found(self, there: Sequence[str]) -> About | None:
+    def _found(self, there: Sequence[Path]) -> dict[Path, About]:
         if self._known is None and there:
-            self._known = {path: about for about in self._jobs.all() for path in about.outputs}
-        return next((self._known[path] for path in there if self._known and path in self._known), None)
+            # the newest comes last: it wrote over what older ones had begun
+            self._known = {path: about for about in reversed(self._jobs.all()) for path in about.outputs}
+        known = self._known or {}
+        return {path: known[name] for path in there if (name := str(path.absolute())) in known}
+
+
+def to_write(target: Target, owners: Mapping[Path, About], key: str, request: Request) -> tuple[Path, ...]:
+    """Return which of the files the job `key` has to write: not those it has finished, written as asked.
+
+    Raises StorageError for a file that is there and must stay: another's, or written by this job in another
+    way, unless --overwrite is given.
+    """
+    if request.output.overwrite:
+        return target.all
+    written = manner(request)
+    found: list[Path] = []
+    for path in target.all:
+        owner = owners.get(path)
+        if owner is None or not path.exists():
+            found.append(path)  # what is nobody's is refused by `refuse_targets`, if it is there
+        elif owner.key != key:
+            _refuse_other(path, owner)
+        elif owner.state != "finished" or path == target.report:
+            found.append(path)
+        elif owner.written != written or request.fresh:
+            raise StorageError(f"already there: {clean_text(str(path))}", hint=_ANEW[request.fresh])
+    return tuple(found)
+
+
+def manner(request: Request) -> str:
+    """Return a mark of all that decides how heard words are written: the cues' shape, Chinese and numbers."""
+    return _digest(canonical({"shape": asdict(request.shape), "chinese": asdict(request.chinese)}))
+
+
+def _refuse_other(path: Path, owner: About) -> NoReturn:
+    why = "" if owner.state == "finished" else f", {owner.state}, of other options"
+    hint = "pass --overwrite to replace it, or --skip to keep it"
+    if why:
+        hint = f"pass --overwrite to replace it, or `bili2text jobs resume {owner.key[:8]}` to finish it"
+    raise StorageError(f"already there{why}: {clean_text(str(path))}", hint=hint)
 
 
 def _folder(output: Output, media: Media) -> Path | None:

@@ -25,7 +25,7 @@ from cli.model_options import (
     planning_options,
 )
 from cli.options import talk_options
-from cli.parameters import Command, all_of
+from cli.parameters import Command, FloatRange, all_of
 from cli.settings import with_settings
 from cli.telling_options import telling_options
 
@@ -64,11 +64,11 @@ _diagnosis_options = all_of(
     _option("--watch", is_flag=True, help="Watch the card's memory until Ctrl-C, instead of the diagnosis."),
     _option(
         "--every",
-        type=click.FloatRange(min=0.05),
+        type=FloatRange(min=0.05),
         metavar="SECONDS",
         help="Time between two looks of --watch. Default: 1.",
     ),
-    _option("--seconds", type=click.FloatRange(min=0), metavar="N", help="End --watch after N seconds."),
+    _option("--seconds", type=FloatRange(min=0), metavar="N", help="End --watch after N seconds."),
     _option(
         "--log",
         type=_file,

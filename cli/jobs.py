@@ -13,7 +13,7 @@ import click
 from bili2text.cells import width
 from bili2text.errors import SourceError, UsageError
 from bili2text.files import clean_text
-from cli.parameters import Command, section
+from cli.parameters import Command, FloatRange, section
 
 if TYPE_CHECKING:
     from bili2text.jobs.store import About, Jobs
@@ -57,7 +57,7 @@ def resume(**values: Any) -> None:  # noqa: ANN401 - one value for each option
 @_option("--all", "everything", is_flag=True, help="Unfinished ones too; never one that runs.")
 @_option(
     "--older-than",
-    type=click.FloatRange(min=0),
+    type=FloatRange(min=0),
     metavar="DAYS",
     help="Only those not worked on for this many days.",
 )
@@ -101,7 +101,11 @@ def _chosen(jobs: tuple[About, ...], keys: tuple[str, ...], *, everything: bool)
         raise UsageError("--all and a KEY were given", hint="give one or the other")
     if keys:
         return [_resumable(_named(jobs, key)) for key in keys]
-    unfinished = [about for about in reversed(jobs) if about.state == "unfinished"]
+    begun = [about for about in reversed(jobs) if about.state == "unfinished"]
+    unfinished = [about for about in begun if not _was_piped(about)]
+    for about in begun:
+        if _was_piped(about):
+            click.echo(f"job {about.key[:_SHORT]} is of standard input: {_again_piped()}", err=True)
     if not unfinished:
         click.echo("nothing to resume", err=True)
     if len(unfinished) > 1 and not everything:
@@ -128,7 +132,21 @@ def _resumable(about: About) -> About:
     }.get(about.state)
     if why:
         raise UsageError(f"job {about.key[:_SHORT]} {why}")
+    if _was_piped(about):
+        raise UsageError(f"job {about.key[:_SHORT]} is of standard input", hint=_again_piped())
     return about
+
+
+def _was_piped(about: About) -> bool:
+    from bili2text.jobs.store import STDIN
+
+    return about.source == STDIN
+
+
+def _again_piped() -> str:
+    from bili2text.jobs.store import AGAIN
+
+    return AGAIN
 
 
 def _again(about: About) -> int:

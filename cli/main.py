@@ -92,7 +92,7 @@ def run(command: click.Command) -> None:
         error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
-        _say("stopped", "run the same command again: it goes on where it was")
+        _say("stopped", _goes_on(tuple(sys.argv[1:])))
         code = 143 if isinstance(stop.__cause__ or stop, _Terminated) else 130
     except BrokenPipeError:
         # `| head` closed our output: nothing is wrong; the null device keeps the last flush quiet
@@ -107,6 +107,13 @@ def run(command: click.Command) -> None:
         )
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _goes_on(words: tuple[str, ...]) -> str:
+    from cli.rerun import going_on
+
+    anew = ", without --fresh" if going_on(words) != words else ""
+    return f"run the same command again{anew}: it goes on where it was"
 
 
 def _say(what: str, to_do: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.parameters import Maybe, Memory, all_of, section
+from cli.parameters import FloatRange, Maybe, Memory, all_of, section
 
 _COMPUTE_TYPES = (
     "auto", "default", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16",
@@ -143,7 +143,7 @@ min_free_memory_option = _card(
 running_options = all_of(
     _card(
         "--gpu-wait",
-        type=click.FloatRange(min=0),
+        type=FloatRange(min=0),
         default=30.0,
         show_default=True,
         metavar="S",

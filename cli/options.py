@@ -11,12 +11,12 @@ import click
 
 from cli.console import MODES
 from cli.model_options import planning_options
-from cli.parameters import Maybe, all_of, section
+from cli.parameters import FloatRange, Maybe, all_of, section
 from cli.telling_options import telling_options
 
 _count = click.IntRange(min=1)
-_share = click.FloatRange(0.0, 1.0)
-_seconds = click.FloatRange(min=0.0)
+_share = FloatRange(0.0, 1.0)
+_seconds = FloatRange(min=0.0)
 
 _source = section("Source")
 _decode = section("Decoding")
@@ -82,7 +82,9 @@ decode_options = all_of(
     planning_options,
     telling_options,
     _decode(
-        "--multilingual/--no-multilingual", default=False, help="Detect the language again for every chunk."
+        "--multilingual/--no-multilingual",
+        default=False,
+        help="Detect the language again for every chunk, of at most 10 s.",
     ),
     _decode("--languages", metavar="LANGS", help="The languages there may be, with commas: zh,en."),
     _decode(
@@ -103,7 +105,7 @@ decode_options = all_of(
     ),
     _decode(
         "--patience",
-        type=Maybe(click.FloatRange(min=0, min_open=True)),
+        type=Maybe(FloatRange(min=0, min_open=True)),
         default=1.0,
         show_default=True,
         metavar="X",
@@ -119,7 +121,7 @@ decode_options = all_of(
     ),
     _decode(
         "--repetition-penalty",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FloatRange(min=0, min_open=True),
         default=1.0,
         show_default=True,
         metavar="X",
@@ -143,7 +145,7 @@ decode_options = all_of(
     ),
     _decode(
         "--temperature-increment-on-fallback",
-        type=Maybe(click.FloatRange(min=0, min_open=True)),
+        type=Maybe(FloatRange(min=0, min_open=True)),
         default=0.2,
         show_default=True,
         metavar="T",
@@ -274,7 +276,7 @@ speech_options = all_of(
     ),
     _speech(
         "--vad-max-speech-duration-s",
-        type=click.FloatRange(5, 30),
+        type=FloatRange(5, 30),
         default=28.0,
         show_default=True,
         metavar="S",

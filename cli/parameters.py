@@ -59,6 +59,22 @@ class Command(click.Command):
         return flags
 
 
+class FloatRange(click.FloatRange):
+    """A number within bounds; NaN, which compares with no bound, and infinities are none."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - click's
+        """Return the number."""
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return found
+
+
 class Maybe(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic since click 8.5
     """A type whose value may also be a word: "auto" leaves it to the program, "None" is what `none` says."""
 

@@ -26,6 +26,7 @@ from bili2text.transcribe.language import LanguageRules
 from bili2text.transcribe.language_names import code
 from bili2text.transcribe.run import Listening
 from cli.wishes import wishes
+from cli.words import spelled_out
 
 
 def request(values: dict[str, Any], sources: tuple[str, ...]) -> Request:
@@ -57,7 +58,7 @@ def request(values: dict[str, Any], sources: tuple[str, ...]) -> Request:
         explain=values["explain"],
         chinese=ChineseRules(values["zh_script"], values["numbers"]),
         fresh=values["fresh"],
-        command=tuple(sys.argv[1:]),
+        command=spelled_out(tuple(sys.argv[1:]), click.get_current_context(silent=True)),
         clips=clips.parse(values["clip_timestamps"]),
         terms=_terms(values["terms"]),
         seed_terms=values["seed_terms"],
@@ -104,18 +105,35 @@ def _terms(path: Path | None) -> tuple[Term, ...]:
 
 def _listening(values: dict[str, Any]) -> Listening:
     threshold = values["language_detection_threshold"]
+    language, among = code(values["language"]), _languages(values)
+    _refuse_two_languages(language, among, multilingual=values["multilingual"])
     return Listening(
         options=_decoding(values),
-        language=code(values["language"]),
+        language=language,
         multilingual=values["multilingual"],
         detection=LanguageRules(
-            values["language_detection_segments"], 1.0 if threshold is None else threshold, _languages(values)
+            values["language_detection_segments"], 1.0 if threshold is None else threshold, among
         ),
         sequential=not values["batched"],
         # without the detector nobody knows where text is missing, or where there should be none
         second_look=values["second_look"] and values["vad_filter"],
         prompts=_prompts(values),
     )
+
+
+def _refuse_two_languages(language: str | None, among: tuple[str, ...], *, multilingual: bool) -> None:
+    if language is None:
+        return
+    if among and language not in among:
+        raise UsageError(
+            f"--language {language} is none of --languages {','.join(among)}",
+            hint="leave one of them out; --language auto is as if left out",
+        )
+    if multilingual:
+        raise UsageError(
+            f"--language {language} says which one it is, --multilingual detects it for every chunk",
+            hint="leave one of them out, or give --languages with --multilingual",
+        )
 
 
 def _languages(values: dict[str, Any]) -> tuple[str, ...]:

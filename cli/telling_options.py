@@ -37,10 +37,10 @@ telling_options = all_of(
     _decode(
         "--zh",
         "zh_script",
-        type=click.Choice(("simplified", "traditional", "keep")),
-        default="simplified",
+        type=click.Choice(("auto", "simplified", "traditional", "keep")),
+        default="auto",
         show_default=True,
-        help="How Chinese is written.",
+        help="How Chinese is written. auto: Mandarin simplified, Cantonese as Whisper wrote it.",
     ),
     _decode(
         "--zh-prompt/--no-zh-prompt",

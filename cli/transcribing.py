@@ -59,8 +59,10 @@ def transcribe(values: dict[str, Any]) -> None:
 def _is_thin(outcome: Outcome, least: float) -> bool:
     """Return whether too little of the speech has text."""
     from bili2text.coverage import is_complete
-    from bili2text.request import Result
+    from bili2text.request import Result, Skipped
 
+    if isinstance(outcome, Skipped):
+        return outcome.coverage is not None and outcome.coverage < least
     return isinstance(outcome, Result) and not is_complete(outcome.report, least)
 
 
@@ -129,7 +131,7 @@ def _report(outcome: Outcome, values: dict[str, Any]) -> float:
         _write(WRITERS[name](outcome.document))
     else:
         _write("".join(f"{path}\n" for path in outcome.paths))
-    return outcome.lost if isinstance(outcome, Result) else 0.0
+    return outcome.lost
 
 
 def _write(text: str) -> None:
@@ -166,5 +168,5 @@ def _summary(outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - Result or Skippe
         "compute_type": outcome.pin.compute_type,
         "coverage": math.floor(outcome.report.coverage * 1000) / 1000,  # 1.0 means all
         "doubtful_chunks": outcome.report.chunks.doubtful,
-        "speed": round(outcome.speed, 2),
+        "speed": outcome.report.facts["speed"],  # None when nothing was left to be heard
     }

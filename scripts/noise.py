@@ -93,7 +93,7 @@ def systems(name: str, threads: int, place: Path) -> Mapping[str, Callable[[Path
         (outcome,) = pipeline.run(request, Silent(), {"BILI2TEXT_CACHE_DIR": str(place / "cache")})
         if not isinstance(outcome, Result):
             raise SystemExit(f"{path.name}: {outcome}")
-        marked = outcome.report.chunks.doubtful
+        marked = outcome.report.chunks.doubtful or 0
         return counted([segment.text for segment in outcome.document.transcript.segments], marked)
 
     def default(path: Path) -> Counts:

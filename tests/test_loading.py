@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bili2text.errors import DependencyError, ModelError, UsageError
+from bili2text.errors import DependencyError, ModelError, OutOfMemory, RuntimeFailure, UsageError
 from bili2text.gpu.device import Cards, Device
 from bili2text.loading import Loader
 from bili2text.plan.values import Machine, Wishes
 from bili2text.progress import Silent
 from bili2text.request import ModelPlace, Request
 from bili2text.transcribe.engine import Window
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+ON_CPU = Wishes("base", device="cpu", beam_size=1, threads=2)
+SILENCE = (Window(np.zeros(16000, np.float32), "en"),)
 
 
 class Notes(Silent):
@@ -91,3 +99,45 @@ def test_a_language_the_model_lacks_is_refused_once_it_is_loaded(
         closing(loader(Wishes("base", device="cpu", language="yue"), environ, Silent())) as loading,
     ):
         loading.engine()
+
+
+@posix
+def test_an_engine_that_was_killed_between_two_sources_is_loaded_again(
+    base_folder: Path, environ: Mapping[str, str]
+) -> None:
+    with closing(loader(ON_CPU, environ, Silent())) as loading:
+        plan, engine = loading.engine()
+        pin = loading.pin()
+        os.kill(engine.pid, signal.SIGKILL)
+        while engine.usable:
+            pass
+        assert loading.writes_as(pin)
+        other = loading.engine(pin)
+        assert other[0] == plan
+        assert other[1].pid != engine.pid
+        assert len(other[1].decode(SILENCE)) == 1
+        assert loading.engine() == other
+
+
+@posix
+def test_an_engine_that_is_killed_at_work_is_revived_twice_for_one_group(
+    base_folder: Path, environ: Mapping[str, str]
+) -> None:
+    progress = Notes()
+    with closing(loader(ON_CPU, environ, progress)) as loading:
+        _, engine = loading.engine()
+        pin = loading.pin()
+        assert not loading.revive(RuntimeFailure("it lives"), 0)
+        for more in (True, True, False):
+            engine = loading.engine()[1]
+            os.kill(engine.pid, signal.SIGKILL)
+            with pytest.raises(RuntimeFailure, match="SIGKILL") as caught:
+                engine.decode(SILENCE)
+            assert not loading.revive(OutOfMemory("another plan may help"), 0)
+            assert loading.revive(caught.value, 0) == more
+            assert loading.writes_as(pin)
+        assert len(progress.warnings) == 2
+        assert "SIGKILL" in progress.warnings[0]
+        assert loading.revive(caught.value, 1)  # another group
+        again = loading.engine(replace(pin, batch_size=1))[1]
+        assert len(again.decode(SILENCE)) == 1

@@ -19,12 +19,16 @@ import numpy as np
 import pytest
 
 from bili2text import pipeline
-from bili2text.audio.chunks import CutRules
+from bili2text.audio.chunks import CutRules, Span
 from bili2text.audio.decode import Decoder
-from bili2text.jobs.store import Jobs
+from bili2text.chinese.normalise import ChineseRules
+from bili2text.jobs.journal import Journal
+from bili2text.jobs.recall import recall
+from bili2text.jobs.store import AGAIN, STDIN, Jobs
 from bili2text.plan.values import Wishes
 from bili2text.progress import Silent, Stage
-from bili2text.request import Outcome, Output, Request, Result, Skipped
+from bili2text.recording import header
+from bili2text.request import Failed, Outcome, Output, Request, Result, Skipped
 from bili2text.transcribe.engine import DecodeOptions
 from bili2text.transcribe.run import Listening
 
@@ -227,6 +231,83 @@ def test_what_an_unfinished_run_wrote_is_neither_in_the_way_nor_taken_for_finish
     assert isinstance(run(request_of(skip=True), mine), Skipped)
 
 
+def test_other_formats_and_folders_come_from_the_journal_and_nothing_there_is_replaced(
+    request_of: Callable[..., Request], mine: dict[str, str], tmp_path: Path
+) -> None:
+    def into(folder: str, formats: str) -> Request:
+        return replace(request_of(), output=Output(str(tmp_path / folder), formats))
+
+    assert kept(into("o1", "txt"), mine) == [0]
+    (tmp_path / "o1" / "talk.txt").write_text("corrected by hand", encoding="utf-8")
+    assert kept(into("o1", "txt,vtt"), mine) == [GROUPS]
+    assert kept(into("o2", "txt"), mine) == [GROUPS]
+    for folder in ("o1", "o2"):
+        left = run(into(folder, "txt"), mine)
+        assert isinstance(left, Skipped)
+        assert left.coverage is not None
+    assert (tmp_path / "o1" / "talk.txt").read_text(encoding="utf-8") == "corrected by hand"
+    digits = replace(into("o1", "txt"), chinese=ChineseRules(numbers="digits"))
+    refused = run(digits, mine)
+    assert isinstance(refused, Failed)
+    assert "from the journal" in refused.error.hint
+
+
+NONSENSE = {
+    "groups of nothing": lambda survey, group: [
+        {**survey, "value": {**survey["value"], "group_size": 0}},
+        group,
+    ],
+    "a group of other chunks": lambda survey, group: [
+        survey,
+        {**group, "value": {**group["value"], "number": 1}},
+    ],
+    "no survey": lambda _, group: [group],
+    "two surveys": lambda survey, _: [survey, survey],
+    "an unknown record": lambda survey, _: [survey, {"kind": "else", "value": 1}],
+}
+
+
+def test_a_journal_whole_but_without_sense_is_begun_anew_and_says_why(
+    request_of: Callable[..., Request], mine: dict[str, str], tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    interrupted(request_of(), mine, stop_after(1))
+    jobs = Jobs(tmp_path / "cache")
+    (about,) = jobs.all()
+    with Journal.open(jobs.folder(about.key), header()) as journal:
+        survey, group, *_ = journal.records
+    for spoil in NONSENSE.values():
+        with pytest.raises(ValueError, match=r"."):
+            recall(spoil(survey, group))
+    assert len(recall([survey, group]).groups) == 1
+    jobs.remove(about.key)
+    with Journal.open(jobs.folder(about.key), header()) as journal:
+        for record in NONSENSE["groups of nothing"](survey, group):
+            journal.append(record)
+    progress = Watcher()
+    assert isinstance(run(request_of(overwrite=True), mine, progress), Result)
+    assert "the journal makes no sense (groups of 0 chunks): beginning anew" in progress.said
+    assert files(tmp_path) == whole
+
+
+def test_a_source_that_fails_at_once_leaves_no_job(
+    request_of: Callable[..., Request], mine: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "no.wav").write_bytes(b"no sound" * 1000)
+    assert isinstance(run(replace(request_of(), sources=(str(tmp_path / "no.wav"),)), mine), Failed)
+    assert Jobs(tmp_path / "cache").all() == ()
+    assert not list((tmp_path / "cache" / "jobs").iterdir())
+
+
+def test_the_speed_counts_the_seconds_inside_the_clips(
+    request_of: Callable[..., Request], mine: dict[str, str]
+) -> None:
+    result = run(replace(request_of(), clips=(Span(0.0, 2.0),)), mine)
+    assert isinstance(result, Result)
+    work = result.report.facts["work_seconds"]
+    assert isinstance(work, float)
+    assert result.speed * work == pytest.approx(2.0, rel=0.05)
+
+
 @pytest.mark.parametrize("stage", ["survey", "transcribe"])
 def test_the_job_that_is_named_when_a_run_is_stopped_is_there_to_be_resumed(
     stage: str, request_of: Callable[..., Request], mine: dict[str, str], tmp_path: Path
@@ -236,6 +317,28 @@ def test_the_job_that_is_named_when_a_run_is_stopped_is_there_to_be_resumed(
     assert about.key.startswith(key)
     assert about.state == "unfinished"
     assert about.source.endswith("talk.wav")
+
+
+def test_what_was_piped_in_and_stopped_goes_on_when_it_is_piped_in_again(
+    request_of: Callable[..., Request],
+    mine: dict[str, str],
+    talk: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    piped = replace(request_of(), sources=("-",))
+    progress = stop_after(1)
+    with talk.open(encoding="latin-1") as sound, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdin", sound)
+        with pytest.raises(KeyboardInterrupt):
+            run(piped, mine, progress)
+    assert AGAIN in progress.said
+    assert not any("jobs resume" in line for line in progress.said)
+    (about,) = Jobs(tmp_path / "cache").all()
+    assert (about.source, about.state) == (STDIN, "unfinished")
+    with talk.open(encoding="latin-1") as sound, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdin", sound)
+        assert kept(piped, mine) == [1]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

@@ -10,14 +10,17 @@ from bili2text.audio.chunks import Span
 from bili2text.audio.cuts import Cut
 from bili2text.audio.damage import Damage
 from bili2text.chinese.normalise import ChineseRules
+from bili2text.coverage_text import lines
 from bili2text.jobs.records import Group, Pin, Step, Survey, entry_of, record
+from bili2text.progress import Silent
+from bili2text.recording import Listened
 from bili2text.request import Request
-from bili2text.results import document
+from bili2text.results import document, remark, report, report_json
 from bili2text.segments import Segment, Word
 from bili2text.source.media import Media
 from bili2text.subtitles.writers import as_json, txt
 from bili2text.transcribe.language import Detected
-from bili2text.transcribe.run import ChunkHeard, GroupHeard
+from bili2text.transcribe.run import ChunkHeard, GroupHeard, Listening
 
 PIN = Pin("base", "ab" * 32, "int8", 8, 5, 4, "cpu", "CPU, 4 cores")
 CUTS = tuple(
@@ -50,6 +53,59 @@ def test_chinese_is_normalised_and_other_languages_are_left_alone() -> None:
     assert text == "我们去看电影，好吗？\nsee you, 电影?\n"
     kept = document(Request((), chinese=ChineseRules("traditional")), MEDIA, chunks, SURVEY, ())
     assert txt(kept).startswith("我們去看電影，好嗎？")
+
+
+def test_cantonese_keeps_its_script_unless_one_is_named_whatever_is_done_to_its_numbers() -> None:
+    chunks = (heard(0, "我們有二十五個", "yue"), heard(1, "我們有二十五個", "zh"))
+
+    def written(rules: ChineseRules) -> list[str]:
+        return txt(document(Request((), chinese=rules), MEDIA, chunks, SURVEY, ())).split()
+
+    assert written(ChineseRules()) == ["我們有二十五個", "我们有二十五个"]
+    assert written(ChineseRules(numbers="digits")) == ["我們有25個", "我们有25个"]
+    assert written(ChineseRules("simplified")) == ["我们有二十五个"] * 2
+    assert written(ChineseRules("keep")) == ["我們有二十五個"] * 2
+
+
+def test_nothing_is_said_of_doubts_where_nobody_looked_for_them() -> None:
+    chunks = tuple(replace(heard(index, "一"), doubts=()) for index in range(3))
+    listened = Listened("key", SURVEY, chunks, (), None, 0, 1.0, 90.0)
+    told = []
+    for looking in (True, False):
+        request = Request((), listening=Listening(second_look=looking))
+        content = document(request, MEDIA, chunks, SURVEY, ())
+        found = report(content, listened)
+        parts = json.loads(report_json(found))["chunks"]
+        told.append((content.details["doubtful"], parts["doubtful"], parts["places"], lines(found)[1][-30:]))
+    assert told[0][:3] == ([], 0, [])
+    assert told[0][3].endswith("0 of 3 chunks doubtful")
+    assert told[1][:3] == (None, None, None)
+    assert told[1][3].endswith("3 chunks not looked at twice")
+
+
+class Said(Silent):
+    """A Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_clips_beyond_the_end_are_not_taken_for_a_recording_without_speech() -> None:
+    survey = replace(SURVEY, cuts=(), damage=Damage(), language=Detected("zh", 0.9, 0.8, 1))
+    for heard_seconds, words in ((0.0, "--clip-timestamps lies within the recording"), (90.0, "no speech")):
+        listened = Listened("key", survey, (), (), None, 0, 1.0, heard_seconds)
+        said = Said()
+        remark(said, report(document(Request(()), MEDIA, (), survey, ()), listened), listened)
+        (warning,) = said.warnings
+        assert words in warning
+        assert said.notes[0].endswith("in 1 window)")
 
 
 def test_what_is_doubtful_and_every_step_stand_in_the_json() -> None:

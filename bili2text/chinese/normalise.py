@@ -22,20 +22,30 @@ _ENDS = "，。！？；：、…,.!?;:"
 class ChineseRules:
     """How Chinese is to be written."""
 
-    script: Literal["simplified", "traditional", "keep"] = "simplified"
+    script: Literal["auto", "simplified", "traditional", "keep"] = "auto"
     numbers: Literal["spoken", "digits", "keep"] = "keep"
 
+    def script_of(self, language: str) -> Literal["simplified", "traditional", "keep"]:
+        """Return the script for "zh" or "yue": what "auto" means for it, or what was asked for."""
+        if self.script != "auto":
+            return self.script
+        return "keep" if language == "yue" else "simplified"
 
-def normalised(segments: tuple[Segment, ...], rules: ChineseRules = ChineseRules()) -> tuple[Segment, ...]:
+
+def normalised(
+    segments: tuple[Segment, ...], rules: ChineseRules = ChineseRules(), language: str = "zh"
+) -> tuple[Segment, ...]:
     """Return a chunk's segments with their script, marks, blanks and numbers as the rules say.
 
+    `language` is that of the chunk, "zh" or "yue".
     The words' texts still join to the segment's where they did before; no time changes but that of words
     which one number now takes the place of. Doing it twice is doing it once.
     """
+    wanted = rules.script_of(language)
     for _ in range(_PASSES):
         before = segments
-        if rules.script != "keep":
-            segments = _in_script(segments, rules.script)
+        if wanted != "keep":
+            segments = _in_script(segments, wanted)
         for rule in _rules(rules):
             segments = tuple(changed(segment, rule) for segment in segments)
         if segments == before:

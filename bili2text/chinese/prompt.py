@@ -19,10 +19,10 @@ _LEAK = 7  # characters in a row of the prompt that nobody says by chance
 _SHOWN = re.compile(r"[^\w]|_")
 
 
-def prompt_for(language: str, script: Literal["simplified", "traditional", "keep"]) -> str | None:
+def prompt_for(language: str, script: Literal["auto", "simplified", "traditional", "keep"]) -> str | None:
     """Return the prompt for every window when the user gave none; None where the language needs none.
 
-    Script "keep" gets the simplified one for Mandarin: without any, marks are missing.
+    Scripts "auto" and "keep" get the simplified one for Mandarin: without any, marks are missing.
     """
     if language == "yue":
         return PROMPTS["yue"]

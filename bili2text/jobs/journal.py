@@ -88,7 +88,7 @@ class Journal:
             os.close(handle)  # Windows renames no open file
             path.replace(path.with_name(f"journal.broken-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}"))
             handle, found = _read(path)
-            discarded = "it was of other sound or options; it is set aside and a new one begun"
+            discarded = "other versions of the programs wrote it; it is set aside and a new one begun"
         journal = cls(path, handle, lock, found)
         journal.discarded = discarded and f"{clean_text(str(path))}: {discarded}"
         try:
@@ -118,6 +118,11 @@ class Journal:
             with suppress(OSError):  # else the next append cuts it off, or the next process that reads
                 self._cut()
             raise storage_error(error, self._path) from error
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it but its header."""
+        return self._number <= 1
 
     def close(self) -> None:
         """Let the job go to the next process. Closing twice is closing once."""

@@ -1,12 +1,15 @@
 """One process for a job at a time.
 
-The lock lies beside the job's folder, not in it, and is never removed: a process that waits has it open, and
-would else be left with the lock of a file without a name, while a third process makes and locks a new one.
+The lock lies beside the job's folder, not in it, so that it outlives the folder, and is removed only with the
+job. A process that waits opens it anew at each try, so it does not wait for a file without a name. That what
+it locked has not lost its name meanwhile, filelock 4.2 makes sure of; an older one leaves a window between
+two calls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -46,6 +49,13 @@ def try_hold(folder: Path) -> BaseFileLock | None:
     except (OSError, NotImplementedError) as error:
         raise _refused(error, folder) from error
     return lock
+
+
+def let_go(lock: BaseFileLock) -> None:
+    """Release the lock of a job that was removed, and remove its file."""
+    with suppress(OSError):  # Windows removes no open file
+        Path(lock.lock_file).unlink()
+    lock.release()
 
 
 def is_held(folder: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 from dataclasses import asdict, dataclass, replace
@@ -15,10 +16,12 @@ from bili2text.errors import UsageError
 from bili2text.files import clean_text, refuse_target, storage_error, whole, write_synced
 from bili2text.jobs.command import without_secrets
 from bili2text.jobs.key import KEY_LENGTH
-from bili2text.jobs.lock import is_held, try_hold
+from bili2text.jobs.lock import is_held, let_go, try_hold
 from bili2text.source.redact import safe_text, shortened
 
 State = Literal["running", "unfinished", "finished", "broken"]
+STDIN = "-"  # the source of what was piped in: no command can bring it back
+AGAIN = "pipe the same sound in again: it goes on"
 _FORMAT = 1  # of about.json; another number means: not ours to read
 _BYTES = 1 << 20  # of an about.json; a command line has its limits
 _KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
@@ -30,7 +33,7 @@ class About:
 
     key: str
     title: str
-    source: str  # the link or path it came from
+    source: str  # the link or path it came from, or STDIN
     command: tuple[str, ...]  # the words after the program's name
     folder: str  # where it ran, an absolute path
     done: int  # groups
@@ -41,6 +44,9 @@ class About:
     redacted: bool = False  # secrets were taken out of the command
     created: str = ""  # UTC, ISO 8601
     updated: str = ""  # UTC, ISO 8601
+    written: str = ""  # a mark of how the outputs were written: their shape and script
+    coverage: float | None = None  # the share (0..1) of speech that has text; None until it is finished
+    lost: float = 0.0  # seconds of sound that the file should have had
 
 
 class Jobs:
@@ -58,7 +64,8 @@ class Jobs:
     def note(self, about: About) -> About:
         """Write down what a job is about, whole or not at all, and return it as it was written.
 
-        Its source and command lose their secrets; `updated` is now, `created` that of the first note.
+        Its source and command lose their secrets; `updated` is now, `created` that of the first note. The
+        outputs of the earlier note that are still there stay its own, if they are as far and written alike.
         The process that has the job's journal writes. Raises StorageError.
         """
         path = self.folder(about.key) / "about.json"
@@ -70,6 +77,7 @@ class Jobs:
             title=shortened(clean_text(about.title)),
             source=safe_text(about.source),
             command=command,
+            outputs=_outputs(before, about),
             redacted=about.redacted or command != about.command,
             created=before.created if before else now,
             updated=now,
@@ -126,6 +134,8 @@ class Jobs:
         return tuple(about for about in chosen if self._removed(about.key))
 
     def _state(self, about: About) -> About:
+        if about.state == "finished":  # most are: a lock for each would make a long list slow
+            return about
         if self.is_running(about.key):
             return replace(about, state="running")
         # who noted that it was running was killed
@@ -143,8 +153,15 @@ class Jobs:
         except OSError as error:
             raise storage_error(error, folder) from error
         finally:
-            lock.release()
+            let_go(lock)
         return True
+
+
+def _outputs(before: About | None, about: About) -> tuple[str, ...]:
+    if before is None or (before.state, before.written) != (about.state, about.written):
+        return about.outputs
+    kept = (path for path in before.outputs if os.path.lexists(path))
+    return tuple(dict.fromkeys((*kept, *about.outputs)))
 
 
 def _read(folder: Path) -> About | None:
@@ -174,9 +191,10 @@ def _parsed(facts: dict[str, Any]) -> About:
             raise ValueError(name)
     _is(facts["redacted"], bool)
     _is(facts["done"], int), _is(facts["total"], int)
-    facts["seconds"] = float(facts["seconds"])
-    if not math.isfinite(facts["seconds"]):
-        raise ValueError("seconds")
+    _is(facts.setdefault("written", ""), str)
+    facts["seconds"], facts["lost"] = _finite(facts["seconds"]), _finite(facts.get("lost", 0.0))
+    if facts.get("coverage") is not None:
+        facts["coverage"] = _finite(facts["coverage"])
     return About(**facts)
 
 
@@ -184,6 +202,13 @@ def _is(value: Any, kind: type) -> Any:  # noqa: ANN401 - JSON
     if type(value) is not kind:
         raise TypeError(kind.__name__)
     return value
+
+
+def _finite(value: Any) -> float:  # noqa: ANN401 - JSON
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
 
 
 def _broken(folder: Path) -> About:

@@ -27,6 +27,7 @@ _SAID = 200  # characters of the last line in a message
 _ASKED = ("by SIGTERM", "by SIGINT", "by SIGHUP")
 _FOR_MEMORY = ("by SIGKILL", "by SIGTERM")  # the kernel's way, and earlyoom's first try
 _NO_RAM = "bad_alloc"  # C++'s name for it
+_ONCE_MORE = "the same command goes on where it was; if it happens again, use a smaller --model"
 _SMALLER = "close other programs, or use a smaller --model"
 _KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 
@@ -76,7 +77,7 @@ def ended(code: int, said: str, *, device: str, starved: bool) -> Bili2TextError
             return OutOfMemory(what, hint=_SMALLER)
     if device == "cuda":
         return DeviceFailure(what, hint="try --device cpu")
-    return RuntimeFailure(what, hint="try another --model")
+    return RuntimeFailure(what, hint=_ONCE_MORE)
 
 
 def _how(code: int) -> str:

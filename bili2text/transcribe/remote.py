@@ -71,6 +71,11 @@ class RemoteEngine:
         """The number of the engine's process."""
         return self._process.pid
 
+    @property
+    def usable(self) -> bool:
+        """Whether its process lives and owes no answer; one that is not can only be closed."""
+        return self._process.idle
+
     def check_language(self, language: str | None) -> None:
         """Raise UsageError for a language the model has no token for."""
         self._process.ask(Frame("check_language", language))

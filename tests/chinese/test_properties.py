@@ -133,6 +133,7 @@ def test_a_prompt_is_in_the_script_it_asks_for_and_is_not_changed_by_the_rules()
         (after,) = normalised((Segment(0.0, 1.0, text),), ChineseRules(name))
         assert after.text == text
     assert prompt_for("zh", "traditional") == PROMPTS["traditional"]
+    assert prompt_for("zh", "auto") == PROMPTS["simplified"]
     assert prompt_for("en", "simplified") is None
 
 

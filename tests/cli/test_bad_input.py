@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 import os
 import shutil
 import subprocess
@@ -9,7 +11,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import click
 import pytest
+
+from cli.main import _goes_on
+from cli.words import spelled_out
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], code: int, folder: Path, before: set[str]) -> None:
@@ -59,6 +65,8 @@ def test_a_dead_host_is_refused(program: Callable, tmp_path: Path, link: str) ->
         (("gpu-transcribe", "talk.wav", "--device", "cpu", "--gpu", "GPU-8f"), 2),
         (("audio", "talk.wav", "--condition-on-previous-text"), 2),
         (("audio", "talk.wav", "--overwrite", "--skip"), 2),
+        (("audio", "talk.wav", "--language", "zh", "--languages", "en,fr"), 2),
+        (("audio", "talk.wav", "--language", "zh", "--multilingual"), 2),
         (("gpu-transcribe", "talk.wav", "--no-cpu-fallback"), 4),
         (("gpu-transcribe", "talk.wav", "--device", "tpu"), 2),
         (("models", "path", "medium"), 4),
@@ -90,6 +98,52 @@ def test_what_click_refuses_ends_with_2(program: Callable, args: tuple[str, ...]
     done = program(*args)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("cli.gpu_transcribe", "--vad-threshold"),
+        ("cli.gpu_transcribe", "--vad-max-speech-duration-s"),
+        ("cli.gpu_transcribe", "--min-coverage"),
+        ("cli.gpu_transcribe", "--repetition-penalty"),
+        ("cli.gpu_transcribe", "--patience"),
+        ("cli.gpu_transcribe", "--gpu-wait"),
+        ("cli.gpu_optimize", "--every"),
+    ],
+)
+@pytest.mark.parametrize("word", ["nan", "NaN", "inf", "-inf"])
+def test_what_is_no_finite_number_is_refused(module: str, name: str, word: str) -> None:
+    command: click.Command = importlib.import_module(module).command
+    option = next(one for one in command.params if name in one.opts)
+    with pytest.raises(click.BadParameter):
+        option.type.convert(word, option, None)
+    assert math.isfinite(option.type.convert("5" if name.endswith("-s") else "0.5", option, None) / 1)
+
+
+def test_what_the_settings_said_stands_in_the_words_that_are_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command: click.Command = importlib.import_module("cli.audio").command
+    file = tmp_path / "settings.toml"
+    file.write_text('model = "tiny"\nvad-filter = false\nbeam-size = 2\nloudnorm = false\n', encoding="utf-8")
+    monkeypatch.setenv("BILI2TEXT_CONFIG", str(file))
+    monkeypatch.setenv("BILI2TEXT_OFFLINE", "true")
+    words = ["a.wav", "--beam-size", "3"]
+    with command.make_context("audio", list(words)) as context:
+        stored = spelled_out(("audio", *words), context)
+    assert stored[:2] == ("audio", "--no-settings")
+    assert set(stored[2:-3]) == {"--model=tiny", "--no-vad-filter", "--offline"}
+    assert list(stored[-3:]) == words
+    with command.make_context("audio", list(stored[1:])) as again:
+        assert {**again.params} == context.params
+        assert spelled_out(stored, again) == stored
+
+
+def test_what_was_stopped_while_it_began_anew_goes_on_without_that() -> None:
+    hint = "run the same command again: it goes on where it was"
+    assert _goes_on(("audio", "a.wav")) == hint
+    assert _goes_on(("audio", "a.wav", "--fresh")) == hint.replace(":", ", without --fresh:")
 
 
 def test_files_that_are_no_sound(program: Callable, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bili2text.jobs.journal import Journal
-from bili2text.jobs.store import About, Jobs
+from bili2text.jobs.store import STDIN, About, Jobs
 from cli.rerun import going_on, worst
 
 ONE, TWO, THREE = "1" * 32, "12" + "2" * 30, "a3" * 16
@@ -133,6 +133,16 @@ def test_what_cannot_be_resumed_is_told(
         done = jobs("resume", *args)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_what_was_piped_in_is_not_resumed_but_piped_in_again(
+    jobs: Callable, cache: Path, about: About
+) -> None:
+    Jobs(cache).note(replace(about, source=STDIN, command=("audio", "-")))
+    named = jobs("resume", "11")
+    assert named.returncode == 2
+    assert "pipe the same sound in again" in named.stderr
+    assert "pipe the same sound in again" in jobs("resume", "--all").stderr
 
 
 def test_finished_jobs_are_removed_and_named(jobs: Callable, cache: Path, about: About) -> None:

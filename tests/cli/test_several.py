@@ -103,3 +103,7 @@ def test_a_recording_cut_short_is_written_and_called_incomplete(
     assert done.returncode == 6, done.stderr
     assert "missing" in done.stderr
     assert (tmp_path / "cut.txt").read_text(encoding="utf-8").strip()
+    for again in ((), ("--skip",)):  # nothing is written, and it is no more complete than it was
+        done = program("audio", "cut.wav", "-f", "txt", *again)
+        assert done.returncode == 6, done.stderr
+        assert "left as it is" in done.stderr

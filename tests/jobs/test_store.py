@@ -143,6 +143,20 @@ def test_cleaning_takes_what_was_finished_and_only_when_told_the_rest(tmp_path: 
     assert [about.key for about in jobs.clean(everything=True)] == [TWO]
 
 
+def test_what_a_job_wrote_stays_its_own_while_it_is_there_and_written_alike(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path)
+    first, second, gone = (str(tmp_path / name) for name in ("o1.txt", "o2.txt", "gone.txt"))
+    Path(first).write_text("said")
+    done = replace(ABOUT, state="finished", written="plain")
+    jobs.note(replace(done, outputs=(first, gone), coverage=0.5, lost=2.0))
+    kept = jobs.note(replace(done, outputs=(second,)))
+    assert kept.outputs == (first, second)
+    assert jobs.all() == (kept,)
+    assert jobs.note(replace(done, outputs=(second,), written="digits")).outputs == (second,)
+    jobs.clean()
+    assert list((tmp_path / "jobs").iterdir()) == []  # nor is a lock left behind
+
+
 def test_a_link_in_the_place_of_a_job_or_of_its_note_is_not_followed(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path)
     mine = tmp_path / "mine"

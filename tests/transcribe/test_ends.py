@@ -52,6 +52,10 @@ def test_an_end_is_an_error_of_the_right_class_in_one_line(
     assert error.hint
 
 
+def test_after_a_kill_on_a_cpu_the_same_command_is_the_way_on() -> None:
+    assert "same command" in ended(KILL, "", device="cpu", starved=False).hint
+
+
 def test_last_words_are_shown_without_their_control_characters_and_not_at_any_length() -> None:
     message = ended(ABORT, "\x1b[31mred\u202e" + "x" * 5000, device="cpu", starved=False).message
     assert "\x1b" not in message

@@ -1,0 +1,42 @@
+"""The words that say what a command was asked for, with what the settings said spelled out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+from click.core import ParameterSource
+
+_WITHOUT = "--no-settings"
+
+
+def spelled_out(words: tuple[str, ...], ctx: click.Context | None) -> tuple[str, ...]:
+    """Return a command line that means the same wherever and whenever it is run.
+
+    After the command's name come `--no-settings` and an option for each setting that counted, of the file or
+    of the environment; the user's own words come last, as they were. Without a context they are all.
+    """
+    if ctx is None or not words or _WITHOUT in words:
+        return words
+    return (words[0], _WITHOUT, *_settings(ctx), *words[1:])
+
+
+def _settings(ctx: click.Context) -> Iterator[str]:
+    for option in ctx.command.params:
+        name = str(option.name)
+        if isinstance(option, click.Option) and ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
+            yield from _option(option, ctx.params[name], str(ctx.lookup_default(name)))
+
+
+def _option(option: click.Option, value: object, text: str) -> Iterator[str]:
+    """Yield the option: `text` is what the setting says, `value` what was made of it."""
+    if not option.is_flag:
+        yield f"{_long(option.opts)}={text}"
+    elif value:
+        yield _long(option.opts)
+    elif option.secondary_opts:
+        yield _long(option.secondary_opts)
+
+
+def _long(spellings: list[str]) -> str:
+    return max(spellings, key=lambda one: one.startswith("--"))
