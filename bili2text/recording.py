@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any
 
-from bili2text.audio.chunks import Chunk, Span, chunks
+from bili2text.audio.chunks import Chunk, CutRules, Span, chunks
 from bili2text.audio.clips import muted, only
 from bili2text.audio.container import inspect
 from bili2text.audio.cuts import Cut, Spread, cut_again, cut_of
