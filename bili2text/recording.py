@@ -38,7 +38,9 @@ from bili2text.terms import Term, hotwords
 from bili2text.transcribe.run import ChunkHeard, GroupHeard, Listening, detect, hear
 
 _FORMAT = 1  # of the journal; another one is another job
-_MULTILINGUAL_CHUNK = 10.0  # seconds, with --multilingual
+# With --multilingual, in seconds: who changes the language takes a breath before
+_MULTILINGUAL_CHUNK = 10.0
+_MULTILINGUAL_PAUSE = 1.0
 _HEARD_FOR_LANGUAGE = 16  # chunks kept from all over a recording for the vote on its language
 # What decides the words. A job done with another version of any of these is another job.
 _VERSIONS = ("bili2text", "faster-whisper", "ctranslate2", "av", "numpy", "onnxruntime", "tokenizers")
@@ -244,7 +246,8 @@ class _Listener:
         rules = self._request.rules
         if not self._request.listening.multilingual:
             return rules
-        return replace(rules, max_chunk=min(rules.max_chunk, _MULTILINGUAL_CHUNK))
+        longest, pause = min(rules.max_chunk, _MULTILINGUAL_CHUNK), min(rules.max_gap, _MULTILINGUAL_PAUSE)
+        return replace(rules, max_chunk=longest, max_gap=pause)
 
     def _how(self, plan: Plan, language: str | None = None) -> Listening:
         """Return how to listen by a plan; once the language is known, with the terms of this recording."""

@@ -84,7 +84,7 @@ decode_options = all_of(
     _decode(
         "--multilingual/--no-multilingual",
         default=False,
-        help="Detect the language again for every chunk, of at most 10 s.",
+        help="Detect the language again after every pause of a second.",
     ),
     _decode("--languages", metavar="LANGS", help="The languages there may be, with commas: zh,en."),
     _decode(

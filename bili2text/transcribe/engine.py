@@ -84,9 +84,9 @@ class Window:
     samples: NDArray[np.float32]  # mono, 16 kHz, at most 30 s
     language: str
     previous: tuple[int, ...] = ()  # tokens of the text before, when conditioning on it
+    first: bool = False  # the first window of the recording: `prefix` goes here
     prompt: str | None = None  # in place of the options'
     hotwords: str | None = None  # in place of the options'
-    first: bool = False  # the first window of the recording: `prefix` goes here
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,13 @@ options = st.builds(
 )
 efforts = st.builds(Effort, st.none() | temperatures, st.booleans(), st.none() | st.integers(0, 9))
 windows = st.builds(
-    lambda values, language, previous, first: Window(np.array(values, np.float32), language, previous, first),
+    lambda values, *told: Window(np.array(values, np.float32), *told),
     st.lists(st.floats(width=32), max_size=50),
     text,
     tokens,
     st.booleans(),
+    st.none() | text,
+    st.none() | text,
 )
 
 
@@ -90,9 +92,8 @@ def test_windows_and_how_to_decode_them_arrive_to_the_last_bit(
     frame = heard(wire.of_windows("decode", said, effort=effort))
     assert typed(Effort, frame.body["effort"]) == effort  # type: ignore[index]
     found = wire.windows_of(frame)
-    assert [(w.language, w.previous, w.first) for w in found] == [
-        (w.language, w.previous, w.first) for w in said
-    ]
+    told = [(w.language, w.previous, w.first, w.prompt, w.hotwords) for w in said]
+    assert [(w.language, w.previous, w.first, w.prompt, w.hotwords) for w in found] == told
     assert [w.samples.tobytes() for w in found] == [w.samples.tobytes() for w in said]
 
 
