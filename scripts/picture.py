@@ -42,7 +42,7 @@ def draw(link: str, picture: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "cli.main", *command],
             capture_output=True, text=True, cwd=out, check=True,
-            env={**os.environ, "PYTHONPATH": str(PICTURES.parent.parent)},
+            env={**os.environ, "PYTHONPATH": str(PICTURES.parent.parent), "HF_HUB_OFFLINE": "1"},
         )  # fmt: skip
         console.print(done.stderr.strip(), style="dim", highlight=False, markup=False)
         for line in done.stdout.splitlines():
