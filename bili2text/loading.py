@@ -19,6 +19,7 @@ from bili2text.jobs.records import Pin
 from bili2text.models import hub, store
 from bili2text.models.catalog import LocalFolder, resolve
 from bili2text.models.store import ModelFolder, Places
+from bili2text.models.wire import Patience
 from bili2text.paths import cache_dir
 from bili2text.plan.values import Plan
 from bili2text.planning import Look, Planner
@@ -31,6 +32,7 @@ from bili2text.transcribe.stats import AccountWish, EngineStats
 
 # What a card may do that another plan would not.
 CARD_FAILURES = (OutOfMemory, DeviceFailure, DependencyError)
+_SHORT = Patience(timeout=10.0, attempts=2)
 _REVIVALS = 2  # of the engine for one group of chunks: what kills three in a row will kill the next
 
 
@@ -167,7 +169,11 @@ class Loader:
             return folder
         if isinstance(model, LocalFolder):
             raise ModelError(f"no such model folder: {name}", hint="check the path, or pass a model's name")
-        return hub.download(model, self._hub(), self._places.cache, self._progress)
+        options = self._hub()
+        if self._request.wishes.model == "auto" and store.on_disk(self._places):
+            # there is something else to work with: a computer without a network should not wait long for this
+            options = replace(options, patience=_SHORT)
+        return hub.download(model, options, self._places.cache, self._progress)
 
     def _load(self, plan: Plan) -> _Loaded:
         """Load a plan, or the first of those after it that can be loaded."""
