@@ -35,6 +35,8 @@ class Loader:
         return Pin("tiny", "", "int8", 1, 1, 1, "cpu", "CPU")
     def writes_as(self, pin):
         return True
+    def revive(self, error, group):
+        return False
 
 request = Request((), filters=("denoise",))
 journal = Journal.open(Path(sys.argv[1]).parent / "job", recording.header())
