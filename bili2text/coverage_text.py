@@ -10,7 +10,7 @@ from dataclasses import asdict
 from bili2text.audio.chunks import Span
 from bili2text.coverage import ChunkFact, Loop, Report
 from bili2text.files import clean_text
-from bili2text.subtitles.writers import Json
+from bili2text.subtitles.writers import Json, plain_json
 
 VERSION = 1  # of the JSON; a change of what a key means is a new one
 
@@ -57,7 +57,7 @@ def as_json(report: Report) -> str:
         "steps": list(report.steps),
         "run": report.facts,
     }
-    return json.dumps(_plain(whole), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json.dumps(plain_json(whole), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def lines(report: Report) -> tuple[str, str, str]:
@@ -170,16 +170,3 @@ def _clock(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """Return "1 cue", "2 cues" or "1,000 cues"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _plain(value: Json) -> Json:
-    """Return a value as JSON can hold it: NaN and infinities are null, lone surrogates "?"."""
-    if isinstance(value, Mapping):
-        return {str(_plain(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

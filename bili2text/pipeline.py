@@ -128,7 +128,7 @@ class _Work:
         try:
             with journal:
                 return self._heard(journal)
-        except Bili2TextError:
+        except SourceError:
             if journal.empty:  # there is nothing to go on with, so nothing to list
                 with suppress(Bili2TextError):  # another process has it by now
                     job.jobs.remove(self.key)

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from bili2text.audio.chunks import Chunk, CutRules, Span, chunks
 from bili2text.audio.clips import muted, only
@@ -35,9 +35,12 @@ from bili2text.seeds import seeded
 from bili2text.source.media import Media
 from bili2text.subtitles.tidy import LONGEST
 from bili2text.terms import Term, hotwords
+from bili2text.transcribe.engine import Engine
 from bili2text.transcribe.run import ChunkHeard, GroupHeard, Listening, detect, hear
 
+Result = TypeVar("Result")
 _FORMAT = 1  # of the journal; another one is another job
+_VOTE = -1  # stands for the vote on the language where groups are numbered
 # With --multilingual, in seconds: who changes the language takes a breath before
 _MULTILINGUAL_CHUNK = 10.0
 _MULTILINGUAL_PAUSE = 1.0
@@ -170,10 +173,11 @@ class _Listener:
                 spread.show(chunk.samples)
             damage = decoder.damage
         self._work += time.monotonic() - began
-        plan, engine = self._loader.engine()
-        began = time.monotonic()
-        language = detect(spread.kept, engine, self._how(plan))
-        self._work += time.monotonic() - began
+        failures: list[str] = []
+        language = self._done(
+            lambda plan, engine: detect(spread.kept, engine, self._how(plan)), _VOTE, failures.append
+        )
+        plan, _ = self._loader.engine()
         survey = Survey(
             counted.seconds,
             damage,
@@ -184,6 +188,8 @@ class _Listener:
             plan.reasons,
         )
         self._journal.append(record(survey))
+        for why in failures:
+            self._step(0, why)
         return survey
 
     def _listen(self, survey: Survey) -> Plan | None:
@@ -219,17 +225,31 @@ class _Listener:
         return self._loader.engine()[0]
 
     def _hear(self, group: tuple[Chunk, ...], number: int, survey: Survey) -> GroupHeard:
-        """Hear one group, by the next plan when the card fails."""
+        """Hear one group."""
         previous = self._groups[-1].previous if self._groups else ()
+        language = survey.language.language
+        return self._done(
+            lambda plan, engine: hear(group, engine, self._how(plan, language), language, previous),
+            number,
+            lambda why: self._step(number, why),
+        )
+
+    def _done(
+        self, work: Callable[[Plan, Engine], Result], number: int, stepped: Callable[[str], None]
+    ) -> Result:
+        """Return what comes of a piece of work with the engine.
+
+        It is done again by the next plan when the card fails, which `stepped` is told, and by a new engine
+        when the engine dies: that of the group with this number. Raises what the engine raises in the end.
+        """
         while True:
             plan, engine = self._loader.engine()
             began = time.monotonic()
             try:
-                language = survey.language.language
-                return hear(group, engine, self._how(plan, language), language, previous)
+                return work(plan, engine)
             except CARD_FAILURES as error:
                 self._loader.step_down(error)
-                self._step(number, error.message)
+                stepped(error.message)
             except RuntimeFailure as error:
                 if not self._loader.revive(error, number):
                     raise

@@ -26,6 +26,7 @@ from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import Bili2TextError, OutOfMemory, PrecisionFailure
 from bili2text.models.weights import read_dims
 from bili2text.transcribe.engine import WINDOW_SECONDS, DecodeOptions, Window
+from bili2text.transcribe.stats import peak_rss_mib
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,6 @@ _BREADTH = 80.0  # Hz, of a formant
 _SEED = 20240229  # any constant
 # The token that ends a text: openai-whisper's tokenizers, by the size of the vocabulary
 _END, _ENGLISH_VOCABULARY, _ENGLISH_END = 50257, 51864, 50256
-_MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _measured(task: Task) -> dict[str, object]:
             load_cublas()
             meter = stack.enter_context(Meter(lambda: free_mib_now(task.uuid), DriverPool(task.index)))
         seconds = _decoded(task)
-        peak = meter.measured.peak_mib if task.device == "cuda" else peak_of_process()
+        peak = meter.measured.peak_mib if task.device == "cuda" else peak_rss_mib()
     return {"outcome": "works", "speed": WINDOW_SECONDS / seconds, "peak_mib": peak}
 
 
@@ -120,20 +120,6 @@ def _decoded(task: Task) -> float:
     began = time.perf_counter()
     engine.decode((Window(sound(WINDOW_SECONDS), "en"),))
     return time.perf_counter() - began
-
-
-def peak_of_process() -> int | None:
-    """Return the most RAM this process ever had, in MiB; None where the system does not tell."""
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset) // _MIB
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-    found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(found[0]) // 1024 if found else None
 
 
 if __name__ == "__main__":

@@ -191,13 +191,18 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def ended(code: int) -> str:
-    """Return in words how a child ended, from subprocess's code: a signal is negative there."""
+    """Return in words how a child ended, from subprocess's code: "killed by SIGABRT", "ended with code 3"."""
+    return f"{'killed' if code < 0 else 'ended'} {how(code)}"
+
+
+def how(code: int) -> str:
+    """Return what ended a child, from subprocess's code: a signal is negative there."""
     if code < 0:
         with suppress(ValueError):
-            return f"killed by {signal.Signals(-code).name}"
-        return f"killed by signal {-code}"
+            return f"by {signal.Signals(-code).name}"
+        return f"by signal {-code}"
     # Windows' codes are known by their hexadecimal form: 0xC0000409
-    return f"ended with code {code:#x}" if code > 255 else f"ended with code {code}"
+    return f"with code {code:#x}" if code > 255 else f"with code {code}"
 
 
 def main() -> None:

@@ -147,7 +147,7 @@ def as_json(content: Document) -> str:
         "cues": [{"start": cue.start, "end": cue.end, "lines": list(cue.lines)} for cue in content.cues],
         "run": content.details,
     }
-    text = json.dumps(_plain(whole), ensure_ascii=False, allow_nan=False, indent=1)
+    text = json.dumps(plain_json(whole), ensure_ascii=False, allow_nan=False, indent=1)
     return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
@@ -223,12 +223,12 @@ def _word(word: Word) -> Json:
     }
 
 
-def _plain(value: Json) -> Json:
+def plain_json(value: Json) -> Json:
     """Return `value` as JSON can hold it: NaN and infinities are null, lone surrogates "?"."""
     if isinstance(value, Mapping):
-        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+        return {str(plain_json(key)): plain_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain_json(item) for item in value]
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, float) and not math.isfinite(value):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from bili2text.errors import (
     RuntimeFailure,
 )
 from bili2text.files import clean_text
+from bili2text.gpu import cuda
 from bili2text.transcribe.ct2_errors import meaning
 
 _SCARCE = 0.05  # of the RAM; earlyoom and systemd-oomd begin to end programs at about this
@@ -61,7 +61,7 @@ def ended(code: int, said: str, *, device: str, starved: bool) -> Bili2TextError
     `code` is subprocess's: the signal, negative, on POSIX; `said` the last line on its standard error, which
     is where C++ names the exception that ended it.
     """
-    how = _how(code)
+    how = cuda.how(code)
     said = clean_text(said)
     what = f"the speech engine ended {how}"
     if starved and how in _FOR_MEMORY:
@@ -78,15 +78,6 @@ def ended(code: int, said: str, *, device: str, starved: bool) -> Bili2TextError
     if device == "cuda":
         return DeviceFailure(what, hint="try --device cpu")
     return RuntimeFailure(what, hint=_ONCE_MORE)
-
-
-def _how(code: int) -> str:
-    if code < 0:
-        with suppress(ValueError):
-            return f"by {signal.Signals(-code).name}"
-        return f"by signal {-code}"
-    # Windows' codes are known by their hexadecimal form: 0xC0000409
-    return f"with code {code:#x}" if code > 255 else f"with code {code}"
 
 
 def _counters(root: Path) -> list[Path]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from bili2text.gpu.account import Watching
 from bili2text.gpu.meter import Measured
 from bili2text.gpu.monitor import Summary
+
+_MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,22 @@ class EngineStats:
     taken: Measured | None = None  # of the card; None without an AccountWish
     watched: Summary | None = None  # the whole card, where it is watched
     log: Path | None = None  # where the watch writes
+
+
+def peak_rss_mib() -> int | None:
+    """Return the most RAM this process ever held, in MiB; None where the system does not tell."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset) // _MIB
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _MIB
+    # not getrusage: Linux hands its figure down from the parent through fork and exec
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(found[0]) // 1024 if found else None

@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 import traceback
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,14 +20,13 @@ from bili2text.gpu.account import Account
 from bili2text.transcribe import wire
 from bili2text.transcribe.engine import DecodeOptions, Effort
 from bili2text.transcribe.plain import plain, typed
-from bili2text.transcribe.stats import AccountWish, EngineStats, Ready
+from bili2text.transcribe.stats import AccountWish, EngineStats, Ready, peak_rss_mib
 from bili2text.transcribe.wire import Frame
 
 if TYPE_CHECKING:
     from bili2text.transcribe.ct2 import Ct2Engine
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_MIB = 1024 * 1024
 
 
 def main() -> NoReturn:
@@ -153,25 +151,6 @@ def _stats(account: Account | None) -> Frame:
     if account is not None:
         found = EngineStats(found.peak_rss_mib, account.measured, account.watched, account.log)
     return Frame("stats", plain(found))
-
-
-def peak_rss_mib() -> int | None:
-    """Return the most RAM this process ever held, in MiB; None where the system does not tell."""
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset) // _MIB
-    if sys.platform == "darwin":
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _MIB
-    # not getrusage: Linux hands its figure down from the parent through fork and exec
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-    found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(found[0]) // 1024 if found else None
 
 
 def _end_with_parent() -> None:

@@ -114,8 +114,7 @@ def _disturbed(job: Job, most: int, usual: float, chance: random.Random, found: 
         journal = job.journal()
         now = journal.read_bytes() if journal else b""
         whole = kept[: kept.rfind(b"\n") + 1]
-        # one that holds its header alone goes with a source that failed before it was surveyed
-        if whole.count(b"\n") > 1 and not now.startswith(whole):
+        if not now.startswith(whole):
             found.shrunk += 1
         kept = now
     return None
