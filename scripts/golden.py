@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bili2text.chinese.prompt import PROMPTS, tokens_at_most
 from bili2text.errors import Bili2TextError
 from bili2text.gpu.device import Cards, Device
 from bili2text.gpu.known import simulated
@@ -35,7 +36,11 @@ def card(name: str, situation: str) -> Device:
     return device
 
 
-def plan(name: str, situation: str, wishes: Wishes = Wishes(cpu_fallback=False)) -> Plan:
+# each window may be told the Chinese prompt, as by default
+USUAL = Wishes(cpu_fallback=False, told=max(map(tokens_at_most, PROMPTS.values())))
+
+
+def plan(name: str, situation: str, wishes: Wishes = USUAL) -> Plan:
     """Return the plan for a card alone in a computer, all models on its disk. Raises what `choose` does."""
     machine = Machine(Cards((card(name, situation),)), ram_gib=16.0, cores=8, library=_LIBRARY)
     return choose(wishes, machine, Stock(CARDS))

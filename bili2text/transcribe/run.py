@@ -8,6 +8,7 @@ from itertools import groupby, islice
 
 from bili2text.audio.chunks import Chunk
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
+from bili2text.chinese.prompt import tokens_at_most
 from bili2text.segments import Segment
 from bili2text.transcribe.again import FIRST, Manner, second_look
 from bili2text.transcribe.engine import ROOM_BEFORE, USUAL, Decoded, DecodeOptions, Effort, Engine, Window
@@ -34,8 +35,8 @@ class Listening:
 
     @property
     def told(self) -> int:
-        """Tokens each window is told before its own, at most; a token is at least a byte."""
-        longest = max((len(f" {text}".encode()) for text in self.prompts.values()), default=0)
+        """Tokens each window is told before its own, at most."""
+        longest = max(map(tokens_at_most, self.prompts.values()), default=0)
         spoken = self.language is None or self.language in self.prompts
         more = longest if spoken and self.options.initial_prompt is None else 0
         return min(ROOM_BEFORE, self.options.told + more)
