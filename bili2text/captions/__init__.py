@@ -1,0 +1,1 @@
+"""Lines of text with times, as files of every kind hold them."""

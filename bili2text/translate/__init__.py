@@ -1,0 +1,1 @@
+"""Lines -> sentences -> what a model says of them, checked and mended -> lines."""
