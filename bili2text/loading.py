@@ -24,11 +24,11 @@ from bili2text.paths import cache_dir
 from bili2text.plan.values import Plan
 from bili2text.planning import Look, Planner
 from bili2text.progress import Progress
+from bili2text.remote.freed import wait_until_free
+from bili2text.remote.stats import AccountWish, EngineStats
 from bili2text.request import Request
 from bili2text.transcribe.engine import Load
-from bili2text.transcribe.freed import wait_until_free
 from bili2text.transcribe.remote import RemoteEngine
-from bili2text.transcribe.stats import AccountWish, EngineStats
 
 # What a card may do that another plan would not.
 CARD_FAILURES = (OutOfMemory, DeviceFailure, DependencyError)

@@ -25,8 +25,8 @@ import numpy as np
 from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import Bili2TextError, OutOfMemory, PrecisionFailure
 from bili2text.models.weights import read_dims
+from bili2text.remote.stats import peak_rss_mib
 from bili2text.transcribe.engine import WINDOW_SECONDS, DecodeOptions, Window
-from bili2text.transcribe.stats import peak_rss_mib
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

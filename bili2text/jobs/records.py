@@ -8,8 +8,8 @@ from typing import Any
 
 from bili2text.audio.cuts import Cut
 from bili2text.audio.damage import Damage
+from bili2text.remote.plain import plain, typed
 from bili2text.transcribe.language import Detected
-from bili2text.transcribe.plain import plain, typed
 from bili2text.transcribe.run import GroupHeard
 
 

@@ -1,9 +1,13 @@
-"""What CTranslate2's and cuBLAS's messages mean to a user. CTranslate2 has no error classes of its own."""
+"""What CTranslate2's and cuBLAS's messages mean to a user. CTranslate2 has no error classes of its own.
+
+Whisper and the translator both run on it; they differ in what their users can do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 from bili2text.errors import (
     Bili2TextError,
@@ -15,11 +19,27 @@ from bili2text.errors import (
     RuntimeFailure,
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the users of one engine are told, in the options they have."""
+
+    engine: str = "the speech engine"
+    smaller: str = "use a smaller --model"
+    fewer: str = "use a smaller --model or --batch-size 1"
+    usual: str = "leave --compute-type at auto"
+    half: str = "use --compute-type float16"
+    whole: str = "bili2text models verify shows what is wrong"
+    other: str = "try another --model, or --no-batched"
+
+
+ADVICE = Advice()
+
 # (a part of the message, lower case) -> (class, what happened, what to do). The first match counts.
 # Wordings: CTranslate2 src/cuda/utils.h and issues #311, #1978, #1937, #2064; the notes in docs/gpu.md.
 _MEANINGS: tuple[tuple[str, type[Bili2TextError], str, str], ...] = (
-    ("out of memory", OutOfMemory, "{place} has no room left", "use a smaller --model or --batch-size 1"),
-    ("cublas_status_alloc_failed", OutOfMemory, "{place} has no room left", "use a smaller --model"),
+    ("out of memory", OutOfMemory, "{place} has no room left", "{fewer}"),
+    ("cublas_status_alloc_failed", OutOfMemory, "{place} has no room left", "{smaller}"),
     ("libcublas", DependencyError, "the CUDA library cuBLAS 12 was not found",
      "pip install 'bili2text[cuda]', or run on the CPU with --device cpu"),
     ("cublas64_12", DependencyError, "the CUDA library cuBLAS 12 was not found",
@@ -37,40 +57,40 @@ _MEANINGS: tuple[tuple[str, type[Bili2TextError], str, str], ...] = (
     ("no cuda-capable device", DependencyError, "CUDA sees no graphics card",
      "run with --device cpu, and check CUDA_VISIBLE_DEVICES"),
     ("compute type", PrecisionFailure, "this device cannot compute in the precision asked for",
-     "leave --compute-type at auto"),
+     "{usual}"),
     ("not_supported", PrecisionFailure, "this card refuses the precision asked for",
-     "use --compute-type float16"),
+     "{half}"),
     ("invalid device ordinal", DeviceFailure, "there is no such graphics card",
      "nvidia-smi shows the cards; choose one with --device cuda:N"),
     ("unable to open file", ModelError, "the model's folder is incomplete",
-     "bili2text models verify shows what is wrong"),
+     "{whole}"),
     ("model.bin", ModelError, "the model's folder is incomplete or damaged",
-     "bili2text models verify shows what is wrong"),
+     "{whole}"),
 )  # fmt: skip
 
 
 @contextmanager
-def translated(place: str) -> Iterator[None]:
+def translated(place: str, advice: Advice = ADVICE) -> Iterator[None]:
     """Turn the engine's exceptions into ours; `place` names the memory that may be full."""
     try:
         yield
     except MemoryError as error:
-        raise OutOfMemory("the machine has no memory left", hint="use a smaller --model") from error
+        raise OutOfMemory("the machine has no memory left", hint=advice.smaller) from error
     except (RuntimeError, ValueError, OSError) as error:
-        raise meaning(str(error), place) from error
+        raise meaning(str(error), place, advice) from error
 
 
-def meaning(message: str, place: str) -> Bili2TextError:
+def meaning(message: str, place: str, advice: Advice = ADVICE) -> Bili2TextError:
     """Return our error for one of the engine's messages; never the message's traceback or file names."""
     lowered = message.lower()
     for part, kind, what, remedy in _MEANINGS:
         if part in lowered:
-            return kind(f"{what.format(place=place)} ({_short(message)})", hint=remedy)
+            return kind(
+                f"{what.format(place=place)} ({_short(message)})", hint=remedy.format(**asdict(advice))
+            )
     if any(part in lowered for part in ("cuda", "cublas", "cudnn", "gpu")):
         return DeviceFailure(f"the graphics card failed: {_short(message)}", hint="try --device cpu")
-    return RuntimeFailure(
-        f"the speech engine failed: {_short(message)}", hint="try another --model, or --no-batched"
-    )
+    return RuntimeFailure(f"{advice.engine} failed: {_short(message)}", hint=advice.other)
 
 
 def _short(message: str) -> str:

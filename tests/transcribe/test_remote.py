@@ -26,10 +26,10 @@ from bili2text.errors import (
     UsageError,
 )
 from bili2text.gpu.account import Watching
+from bili2text.remote.stats import AccountWish
 from bili2text.transcribe.ct2 import Ct2Engine
 from bili2text.transcribe.engine import DecodeOptions, Effort, Load, Window
 from bili2text.transcribe.remote import RemoteEngine, child_environment
-from bili2text.transcribe.stats import AccountWish
 
 PARENT = Path(__file__).with_name("engine_parent.py")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -138,7 +138,7 @@ def test_a_process_that_dies_while_much_sound_is_written_to_it_does_not_hold_us_
 
 @posix
 def test_closing_a_process_that_hangs_kills_it(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bili2text.transcribe.remote._GOODBYE", 0.5)
+    monkeypatch.setattr("bili2text.remote.model._GOODBYE", 0.5)
     engine = RemoteEngine(load, DecodeOptions(), os.environ)
     os.kill(engine.pid, signal.SIGSTOP)
     engine.close()

@@ -1,4 +1,4 @@
-"""The speech engine's process as its parent holds it: started, asked, and surely ended."""
+"""A model's process as its parent holds it: started, asked, and surely ended."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from queue import Empty, SimpleQueue
 from typing import IO
 
 from bili2text.errors import Bili2TextError, RuntimeFailure
-from bili2text.transcribe import ends, wire
-from bili2text.transcribe.wire import Frame, WireError
+from bili2text.remote import ends, wire
+from bili2text.remote.wire import Frame, WireError
+from bili2text.remote.words import Words
 
 # The child imports from where its parent does. `-m` would put the current folder first: a json.py among the
 # user's recordings would be run (Python documentation, "-m"; the option against it came with 3.11).
-_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from bili2text.transcribe.worker import main; main()"
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[2:]; "
+    "from importlib import import_module; import_module(sys.argv[1]).main()"
+)
 _LINES = 20  # of its standard error that are kept
 _LINE = 4096  # bytes of one
 _PULSE = 0.5  # seconds; Windows hears Ctrl-C only between two waits
@@ -29,13 +33,22 @@ _STUCK = 30.0  # seconds after SIGKILL; one stuck in the driver dies when the dr
 
 
 class EngineProcess:
-    """A process that answers one frame with one frame. Not for use from several threads."""
+    """A process that answers each frame, perhaps in parts. Not for use from several threads."""
 
-    def __init__(self, environ: Mapping[str, str], device: str, warn: Callable[[str], None]) -> None:
-        """Start it. `device` is "cpu" or "cuda": what it means when the process dies.
+    def __init__(
+        self,
+        module: str,
+        words: Words,
+        environ: Mapping[str, str],
+        device: str,
+        warn: Callable[[str], None],
+    ) -> None:
+        """Start it: it runs the `main` of a module of ours, which is `serve.serve` with a model.
 
-        `warn` is called from another thread with what the engine warns of. Raises RuntimeFailure.
+        `words` is what messages call it; `device`, "cpu" or "cuda", decides what its death means. `warn` is
+        called from another thread with what the process warns of. Raises RuntimeFailure.
         """
+        self._words = words
         self._device = device
         self._warn = warn
         self._debug = bool(environ.get("BILI2TEXT_DEBUG"))
@@ -43,9 +56,10 @@ class EngineProcess:
         self._waiting = False  # for an answer: what comes next belongs to an earlier request
         self._answers: SimpleQueue[Frame | WireError | None] = SimpleQueue()
         self._last_words: deque[str] = deque(maxlen=_LINES)
+        places = [os.path.abspath(place) for place in sys.path]  # noqa: PTH100 - the text alone, no links
         try:
             self._process = subprocess.Popen(  # noqa: S603 - a list, no shell: this Python and our own module
-                [sys.executable, "-c", _PROGRAM, *(os.path.abspath(place) for place in sys.path)],  # noqa: PTH100
+                [sys.executable, "-c", _PROGRAM, module, *places],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -54,7 +68,7 @@ class EngineProcess:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except (OSError, ValueError) as error:
-            raise RuntimeFailure(f"the speech engine's process could not be started: {error}") from error
+            raise RuntimeFailure(f"{words.name}'s process could not be started: {error}") from error
         self._threads = [
             threading.Thread(target=follow, args=(stream,), name=name, daemon=True)
             for name, follow, stream in (
@@ -75,28 +89,32 @@ class EngineProcess:
         """Whether it lives and owes no answer."""
         return not self._waiting and self._process.poll() is None
 
-    def ask(self, frame: Frame, timeout: float | None = None) -> Frame:
+    def ask(
+        self, frame: Frame, timeout: float | None = None, part: Callable[[Frame], None] | None = None
+    ) -> Frame:
         """Return the answer to a frame; with a timeout in seconds, raise TimeoutError when it is late.
 
-        Raises the error that the engine answers with, and for a process that died what `ends.ended` makes of
-        it. Ctrl-C is heard at once; after that, as after any error but an answered one, only `end` is left.
+        Frames of kind "part" that come before it go to `part`, in this thread and in their order. Raises the
+        error that the process answers with, what `part` raises, and for a process that died what
+        `ends.ended` makes of it. Ctrl-C is heard at once; after that, as after any error but an answered
+        one, only `end` is left.
         """
         if self._waiting:
-            raise RuntimeFailure("the speech engine stopped earlier and cannot go on")
+            raise RuntimeFailure(f"{self._words.name} stopped earlier and cannot go on")
         if self._process.stdin is None or self._process.stdin.closed:
-            raise RuntimeFailure("the speech engine was closed")
+            raise RuntimeFailure(f"{self._words.name} was closed")
         self._waiting = True
         try:
-            wire.write(self._process.stdin, frame)
+            wire.write(self._process.stdin, frame, who=self._words.name)
         except WireError:  # nothing was sent
             self._waiting = False
             raise
         except OSError:  # it died: what it said before, or how it ended, comes below
             pass
-        answer = self._answer(timeout)
+        answer = self._answer(timeout, part)
         self._waiting = False
         if answer.kind == "error":
-            raise wire.error_of(answer)
+            raise wire.error_of(answer, self._words.name)
         return answer
 
     def end(self) -> None:
@@ -120,28 +138,33 @@ class EngineProcess:
                 if stream is not None:
                     stream.close()
 
-    def _answer(self, timeout: float | None) -> Frame:
+    def _answer(self, timeout: float | None, part: Callable[[Frame], None] | None) -> Frame:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError
             try:
                 found = self._answers.get(timeout=_PULSE)
             except Empty:
-                if deadline is not None and time.monotonic() > deadline:
-                    raise TimeoutError from None
                 continue
-            if isinstance(found, Frame):
+            if not isinstance(found, Frame):
+                raise self._death(found)
+            if found.kind != "part":
                 return found
-            raise self._death(found)
+            if part is not None:
+                part(found)
 
     def _death(self, broken: WireError | None) -> Bili2TextError:
         """Return why there are no more answers."""
         if not self._gone(_PATIENCE):
             self._process.kill()
-            return broken or RuntimeFailure("the speech engine's process no longer answers")
+            return broken or RuntimeFailure(f"{self._words.name}'s process no longer answers")
         self._threads[1].join(_PATIENCE)
         said = next((line for line in reversed(self._last_words.copy()) if line.strip()), "")
         starved = ends.starved(self._memory, ends.memory())
-        return ends.ended(self._process.returncode, said, device=self._device, starved=starved)
+        return ends.ended(
+            self._process.returncode, said, words=self._words, device=self._device, starved=starved
+        )
 
     def _gone(self, seconds: float) -> bool:
         with suppress(subprocess.TimeoutExpired):
@@ -154,10 +177,10 @@ class EngineProcess:
                 self._process.stdin.close()
 
     def _listen(self, stream: IO[bytes]) -> None:
-        """Put every answer into the queue, and None after the last one."""
+        """Put every answer and part of one into the queue, and None after the last one."""
         try:
             up = wire.greeted(stream)
-            while up and (frame := wire.read(stream, nan=True)) is not None:
+            while up and (frame := wire.read(stream, nan=True, who=self._words.name)) is not None:
                 if frame.kind == "warn":
                     with suppress(OSError, ValueError):  # what cannot be shown shall not end the run
                         self._warn(str(frame.body))
@@ -171,7 +194,7 @@ class EngineProcess:
             self._answers.put(None)
 
     def _drain(self, stream: io.RawIOBase) -> None:
-        """Keep the last lines of standard error; were it not read, a full pipe would stop the engine."""
+        """Keep the last lines of standard error; were it not read, a full pipe would stop the process."""
         lines = io.BufferedReader(stream)
         with suppress(OSError, ValueError):
             while line := lines.readline(_LINE):

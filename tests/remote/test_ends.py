@@ -1,4 +1,4 @@
-"""Why the engine's process ended, from its exit code, its last words and the system's counters."""
+"""Why a model's process ended, from its exit code, its last words and the system's counters."""
 
 from __future__ import annotations
 
@@ -15,8 +15,15 @@ from bili2text.errors import (
     OutOfMemory,
     RuntimeFailure,
 )
-from bili2text.transcribe.ends import Memory, ended, memory, starved
-from bili2text.transcribe.freed import wait_until_free
+from bili2text.remote import ends
+from bili2text.remote.ends import Memory, memory, starved
+from bili2text.remote.freed import wait_until_free
+from bili2text.transcribe.talk import WORDS
+
+
+def ended(code: int, said: str, *, device: str, starved: bool) -> Bili2TextError:
+    return ends.ended(code, said, words=WORDS, device=device, starved=starved)
+
 
 KILL, TERM, ABORT, SEGV = -9, -15, -6, -11  # as subprocess tells signals
 

@@ -1,4 +1,4 @@
-"""What the engine's process and its parent say to each other: exact, bounded, and never trusted."""
+"""What a model's process and its parent say to each other: exact, bounded, and never trusted."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bili2text import errors
+from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import Bili2TextError, DependencyError, OutOfMemory, RuntimeFailure
 from bili2text.gpu.account import Watching
 from bili2text.gpu.meter import Measured
 from bili2text.gpu.monitor import Summary
+from bili2text.remote import wire
+from bili2text.remote.plain import plain, typed
+from bili2text.remote.stats import AccountWish, EngineStats
+from bili2text.remote.wire import Frame, WireError
 from bili2text.segments import Segment, Word
-from bili2text.transcribe import wire
-from bili2text.transcribe.engine import Decoded, DecodeOptions, Effort, Load, Window
-from bili2text.transcribe.plain import plain, typed
-from bili2text.transcribe.stats import AccountWish, EngineStats
-from bili2text.transcribe.wire import Frame, WireError
+from bili2text.transcribe.engine import WINDOW_SECONDS, Decoded, DecodeOptions, Effort, Load, Window
+from bili2text.transcribe.talk import WORDS, of_windows, windows_of
 
 number = st.floats(allow_nan=True)
 # a name that is no UTF-8 reaches Python with lone low surrogates in it
@@ -89,9 +91,9 @@ def test_windows_and_how_to_decode_them_arrive_to_the_last_bit(
     how: DecodeOptions, effort: Effort, said: tuple[Window, ...]
 ) -> None:
     assert typed(DecodeOptions, heard(Frame("order", plain(how))).body) == how
-    frame = heard(wire.of_windows("decode", said, effort=effort))
+    frame = heard(of_windows("decode", said, effort=effort))
     assert typed(Effort, frame.body["effort"]) == effort  # type: ignore[index]
-    found = wire.windows_of(frame)
+    found = windows_of(frame)
     told = [(w.language, w.previous, w.first, w.prompt, w.hotwords) for w in said]
     assert [(w.language, w.previous, w.first, w.prompt, w.hotwords) for w in found] == told
     assert [w.samples.tobytes() for w in found] == [w.samples.tobytes() for w in said]
@@ -203,6 +205,10 @@ def test_too_much_sound_is_refused_before_a_byte_is_written(sounds: tuple[np.nda
     assert stream.getvalue() == b""
 
 
+def test_a_sound_may_be_as_long_as_what_whisper_hears_at_once() -> None:
+    assert wire.SAMPLES == WINDOW_SECONDS * SAMPLE_RATE
+
+
 def test_the_largest_frame_goes_through_a_pipe_that_takes_a_little_at_a_time() -> None:
     sounds = tuple(np.full(wire.SAMPLES, index, np.float32) for index in range(8))
     reader, writer = os.pipe()
@@ -234,7 +240,7 @@ def test_each_of_our_errors_arrives_as_itself(kind: type[Bili2TextError]) -> Non
     ],
 )
 def test_any_other_error_arrives_as_one_of_ours_in_one_line(error: Exception, kind: type) -> None:
-    found = wire.error_of(heard(wire.of_error(error)))
+    found = wire.error_of(heard(wire.of_error(WORDS.error(error))))
     assert type(found) is kind
     assert "\n" not in found.message
 

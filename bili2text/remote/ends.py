@@ -1,4 +1,4 @@
-"""Why the speech engine's process ended. Pure but for `memory`, which reads the system's own counters."""
+"""Why a model's process ended. Pure but for `memory`, which reads the system's own counters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bili2text.errors import (
 )
 from bili2text.files import clean_text
 from bili2text.gpu import cuda
-from bili2text.transcribe.ct2_errors import meaning
+from bili2text.remote.words import Words
 
 _SCARCE = 0.05  # of the RAM; earlyoom and systemd-oomd begin to end programs at about this
 _SAID = 200  # characters of the last line in a message
@@ -27,8 +27,6 @@ _SAID = 200  # characters of the last line in a message
 _ASKED = ("by SIGTERM", "by SIGINT", "by SIGHUP")
 _FOR_MEMORY = ("by SIGKILL", "by SIGTERM")  # the kernel's way, and earlyoom's first try
 _NO_RAM = "bad_alloc"  # C++'s name for it
-_ONCE_MORE = "the same command goes on where it was; if it happens again, use a smaller --model"
-_SMALLER = "close other programs, or use a smaller --model"
 _KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 
 
@@ -55,7 +53,7 @@ def starved(before: Memory, after: Memory) -> bool:
     return after.kills > before.kills or after.available < _SCARCE
 
 
-def ended(code: int, said: str, *, device: str, starved: bool) -> Bili2TextError:
+def ended(code: int, said: str, *, words: Words, device: str, starved: bool) -> Bili2TextError:
     """Return our error for a process that ended by itself.
 
     `code` is subprocess's: the signal, negative, on POSIX; `said` the last line on its standard error, which
@@ -63,21 +61,23 @@ def ended(code: int, said: str, *, device: str, starved: bool) -> Bili2TextError
     """
     how = cuda.how(code)
     said = clean_text(said)
-    what = f"the speech engine ended {how}"
+    what = f"{words.name} ended {how}"
+    less = f"close other programs, or {words.smaller}"
     if starved and how in _FOR_MEMORY:
-        return OutOfMemory(f"the machine has no memory left: {what}", hint=_SMALLER)
+        return OutOfMemory(f"the machine has no memory left: {what}", hint=less)
     if how in _ASKED:
         return Interrupted(what, hint="run the same command again")
     if said and how not in _FOR_MEMORY:  # those come without a last word
         what += f": {said[:_SAID]}"
-        known = meaning(said, "the GPU" if device == "cuda" else "memory")
+        known = words.meaning(said, "the GPU" if device == "cuda" else "memory")
         if isinstance(known, (OutOfMemory, DependencyError)):
             return type(known)(what, hint=known.hint)
         if _NO_RAM in said:
-            return OutOfMemory(what, hint=_SMALLER)
+            return OutOfMemory(what, hint=less)
     if device == "cuda":
         return DeviceFailure(what, hint="try --device cpu")
-    return RuntimeFailure(what, hint=_ONCE_MORE)
+    again = f"the same command goes on where it was; if it happens again, {words.smaller}"
+    return RuntimeFailure(what, hint=again)
 
 
 def _counters(root: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What the speech engine's process took, and how its card is to be watched: values both ends know."""
+"""What a model's process took, and how its card is to be watched: values both ends know."""
 
 from __future__ import annotations
 
@@ -20,20 +20,12 @@ class AccountWish:
     uuid: str  # of the card or slice
     watching: Watching
     folder: Path  # for the log of a watch
-    index: int = 0  # CUDA's, in the engine's process; 0 where it is given that card alone
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """What a loaded model says of itself."""
-
-    multilingual: bool
-    compute_type: str  # what it computes in, after "default" or "auto" was decided
+    index: int = 0  # CUDA's, in the model's process; 0 where it is given that card alone
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """What the engine's process took so far."""
+    """What a model's process took so far."""
 
     peak_rss_mib: int | None = None  # of RAM, by the whole process; None where the system does not tell
     taken: Measured | None = None  # of the card; None without an AccountWish

@@ -1,4 +1,4 @@
-"""What the speech engine's process and its parent say to each other, as bytes. Pure but for the two streams.
+"""What a model's process and its parent say to each other, as bytes. Pure but for the two streams.
 
 A frame is a JSON header and the sound it speaks of, as raw float32 in the machine's own byte order: both
 ends are the same program on one machine. Nothing that arrives is ever executed, and nothing without limit.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import IO, Any, NoReturn
 
 import numpy as np
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from bili2text import errors
 from bili2text.audio.waveform import SAMPLE_RATE
-from bili2text.errors import Bili2TextError, DependencyError, OutOfMemory, RuntimeFailure
-from bili2text.transcribe.engine import WINDOW_SECONDS, Window
-from bili2text.transcribe.plain import plain, typed
+from bili2text.errors import Bili2TextError, RuntimeFailure
+from bili2text.remote.plain import typed
 
 HEADER_BYTES = 64 * 1024 * 1024
 SOUNDS = 64  # in one frame
-SAMPLES = int(WINDOW_SECONDS * SAMPLE_RATE)  # in one sound
+SAMPLES = 30 * SAMPLE_RATE  # in one sound: what Whisper hears at once
 NOISE_BYTES = 1024 * 1024  # that may stand before the greeting
 
 # Said once, before the first frame: whatever Python's own start printed ends here.
 GREETING = b"\0bili2text engine\n"
+OTHER = "the program"  # what a process calls its parent
 _MAGIC = b"b2t\1"
 _PREFIX = struct.Struct("=4sI")  # the mark of a frame, the bytes of its header
 _READ = 1024 * 1024  # bytes asked for at once
@@ -54,17 +54,6 @@ class Frame:
     sounds: tuple[NDArray[np.float32], ...] = ()  # mono, 16 kHz, at most 30 s each
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A window without its sound."""
-
-    language: str
-    previous: tuple[int, ...]
-    first: bool
-    prompt: str | None
-    hotwords: str | None
-
-
 def greeted(stream: IO[bytes]) -> bool:
     """Read up to the end of the greeting; False when the stream ends, or goes on for too long, without it."""
     last = b""
@@ -76,86 +65,59 @@ def greeted(stream: IO[bytes]) -> bool:
     return last == GREETING
 
 
-def write(stream: IO[bytes], frame: Frame, *, nan: bool = False) -> None:
-    """Write one frame; `nan` allows numbers that are none, which only an engine's answer may hold.
+def write(stream: IO[bytes], frame: Frame, *, nan: bool = False, who: str = OTHER) -> None:
+    """Write one frame; `nan` allows numbers that are none, which only a model's answer may hold.
 
-    Raises WireError for what no frame may be, before a byte of it is written, and OSError.
+    `who` is what messages call the other end, here and below. Raises WireError for what no frame may
+    be, before a byte of it is written, and OSError.
     """
     _check([sound.shape[0] if sound.ndim == 1 else -1 for sound in frame.sounds])
     header = {"kind": frame.kind, "body": frame.body, "samples": [len(sound) for sound in frame.sounds]}
     try:
         text = json.dumps(header, allow_nan=nan, separators=(",", ":")).encode("ascii")
     except (TypeError, ValueError) as error:
-        raise WireError(f"{frame.kind} cannot be said to the speech engine: {error}") from error
+        raise WireError(f"{frame.kind} cannot be said to {who}: {error}") from error
     if len(text) > HEADER_BYTES:
-        raise WireError(f"{frame.kind} is too long to be said to the speech engine: {len(text)} bytes")
+        raise WireError(f"{frame.kind} is too long to be said to {who}: {len(text)} bytes")
     _all(stream, _PREFIX.pack(_MAGIC, len(text)) + text)
     for sound in frame.sounds:
         _all(stream, np.ascontiguousarray(sound, np.float32).view(np.uint8).data)
 
 
-def read(stream: IO[bytes], *, nan: bool = False) -> Frame | None:
+def read(stream: IO[bytes], *, nan: bool = False, who: str = OTHER) -> Frame | None:
     """Return the next frame, None when the stream ended after the last one.
 
     Raises WireError for a frame that is torn, too large or makes no sense, and OSError.
     """
-    start = _exactly(stream, _PREFIX.size, begun=False)
+    start = _exactly(stream, _PREFIX.size, who, begun=False)
     if not start:
         return None
     magic, length = _PREFIX.unpack(start)
     if magic != _MAGIC or length > HEADER_BYTES:
-        raise WireError(f"the speech engine's process said something that is no answer: {start!r}")
-    kind, body, samples = _header(_exactly(stream, length), nan=nan)
+        raise WireError(f"{who}'s process said something that is no answer: {start!r}")
+    kind, body, samples = _header(_exactly(stream, length, who), who, nan=nan)
     _check(samples)
-    sounds = tuple(np.frombuffer(_exactly(stream, count * 4), np.float32) for count in samples)
+    sounds = tuple(np.frombuffer(_exactly(stream, count * 4, who), np.float32) for count in samples)
     return Frame(kind, body, sounds)
 
 
-def of_windows(kind: str, windows: tuple[Window, ...], **more: object) -> Frame:
-    """Return the frame that says windows, and `more` about them."""
-    told = [_Told(*(getattr(window, field.name) for field in fields(_Told))) for window in windows]
-    body = {name: plain(value) for name, value in {"windows": told, **more}.items()}
-    return Frame(kind, body, tuple(window.samples for window in windows))
+def of_error(error: Bili2TextError) -> Frame:
+    """Return the frame that says an error."""
+    name = next(kind.__name__ for kind in type(error).__mro__ if _KINDS.get(kind.__name__) is kind)
+    return Frame("error", {"kind": name, "message": error.message, "hint": error.hint})
 
 
-def windows_of(frame: Frame) -> tuple[Window, ...]:
-    """Return the windows a frame says. Raises ValueError for a frame that says none, or others."""
-    body = frame.body if isinstance(frame.body, dict) else {}
-    told = typed(tuple[_Told, ...], body.get("windows"))
-    return tuple(
-        Window(sound, **{field.name: getattr(one, field.name) for field in fields(one)})
-        for one, sound in zip(told, frame.sounds, strict=True)
-    )
-
-
-def of_error(error: Exception) -> Frame:
-    """Return the frame that says an error: ours as it is, any other as one of ours in one line."""
-    ours = error if isinstance(error, Bili2TextError) else _in_our_words(error)
-    name = next(kind.__name__ for kind in type(ours).__mro__ if _KINDS.get(kind.__name__) is kind)
-    return Frame("error", {"kind": name, "message": ours.message, "hint": ours.hint})
-
-
-def error_of(frame: Frame) -> Bili2TextError:
+def error_of(frame: Frame, who: str = OTHER) -> Bili2TextError:
     """Return the error a frame says, of the class it had."""
     try:
         told = typed(dict[str, str], frame.body)
     except ValueError as error:
-        return WireError(f"the speech engine's process failed in words that make no sense: {error}")
+        return WireError(f"{who}'s process failed in words that make no sense: {error}")
     kind = _KINDS.get(told.get("kind", ""), RuntimeFailure)
     return kind(told.get("message", ""), hint=told.get("hint", ""))
 
 
-def _in_our_words(error: Exception) -> Bili2TextError:
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-    if isinstance(error, ImportError):
-        hint = "pip install --force-reinstall ctranslate2 faster-whisper"
-        return DependencyError(f"the speech engine cannot be imported: {said}", hint=hint)
-    if isinstance(error, MemoryError):
-        return OutOfMemory("the machine has no memory left", hint="use a smaller --model")
-    return RuntimeFailure(f"the speech engine failed: {said}", hint="try another --model, or --no-batched")
-
-
-def _header(text: bytes, *, nan: bool) -> tuple[str, object, list[int]]:
+def _header(text: bytes, who: str, *, nan: bool) -> tuple[str, object, list[int]]:
     def constant(name: str) -> float:
         return float(name) if nan else _refuse(name)
 
@@ -169,7 +131,7 @@ def _header(text: bytes, *, nan: bool) -> tuple[str, object, list[int]]:
             _refuse(sorted(header))
         return typed(str, header["kind"]), header["body"], list(typed(tuple[int, ...], header["samples"]))
     except (ValueError, AttributeError, RecursionError) as error:
-        raise WireError(f"the speech engine's process sent a frame that makes no sense: {error}") from error
+        raise WireError(f"{who}'s process sent a frame that makes no sense: {error}") from error
 
 
 def _refuse(found: object) -> NoReturn:
@@ -178,10 +140,10 @@ def _refuse(found: object) -> NoReturn:
 
 def _check(samples: list[int]) -> None:
     if len(samples) > SOUNDS:
-        raise WireError(f"{len(samples)} windows at once are too many", hint=f"--batch-size {SOUNDS} at most")
+        raise WireError(f"{len(samples)} sounds at once are too many", hint=f"--batch-size {SOUNDS} at most")
     for count in samples:
         if not 0 <= count <= SAMPLES:
-            raise WireError(f"a window of {count} samples: 0 to {SAMPLES} expected")
+            raise WireError(f"a sound of {count} samples: 0 to {SAMPLES} expected")
 
 
 def _all(stream: IO[bytes], data: bytes | memoryview) -> None:
@@ -191,7 +153,7 @@ def _all(stream: IO[bytes], data: bytes | memoryview) -> None:
         rest = rest[stream.write(rest) :]
 
 
-def _exactly(stream: IO[bytes], count: int, *, begun: bool = True) -> bytes:
+def _exactly(stream: IO[bytes], count: int, who: str, *, begun: bool = True) -> bytes:
     """Return `count` bytes; b"" where the stream ends and no frame was `begun`."""
     parts: list[bytes] = []
     missing = count
@@ -200,7 +162,7 @@ def _exactly(stream: IO[bytes], count: int, *, begun: bool = True) -> bytes:
         if not part:
             if not begun and not parts:
                 return b""
-            raise WireError("the speech engine's process stopped in the middle of a frame")
+            raise WireError(f"{who}'s process stopped in the middle of a frame")
         parts.append(part)
         missing -= len(part)
     return b"".join(parts)
