@@ -27,4 +27,5 @@ class Captions:
     language: str = ""  # Whisper's code; "" where the file does not say
     title: str = ""
     head: str = ""  # of an ASS file: all before its events, so that its styles stay
-    styles: tuple[str, ...] = ()  # of an ASS file: the fields before the text, for each line, as they were
+    styles: tuple[str, ...] = ()  # of an ASS file: all before the text of each line, as it was
+    warning: str = ""  # one line for the user on how the file was read, or empty

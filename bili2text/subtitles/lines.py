@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from bili2text.subtitles.atoms import Atom
+from bili2text import cells
+from bili2text.segments import Segment
+from bili2text.subtitles.atoms import Atom, atoms
+from bili2text.subtitles.breaks import break_cost
 
 _UNEVEN = 40.0  # the cost of a line that is a whole line's width away from the mean
+_TOGETHER = 8  # lines that are weighed at once; a text of more is no cue, and would take its length squared
 
 
 class Ruler:
@@ -28,6 +32,23 @@ class Ruler:
         while end < len(self._pieces) and self.cells(first, end + 1) <= width:
             end += 1
         return end
+
+
+def wrapped(text: str, width: int, language: str) -> tuple[str, ...]:
+    """Return clean `text` as lines of at most `width` cells, cut where a reader of `language` may rest.
+
+    No character is lost but the blanks at the cuts; a word wider than a line is alone on its line. No text,
+    no lines.
+    """
+    if cells.width(text) <= width:
+        return (text,) if text else ()
+    pieces = atoms(Segment(0.0, 0.0, text))
+    costs = [break_cost(pieces, index, language) for index in range(len(pieces) - 1)] + [0.0]
+    return tuple(
+        line
+        for first, end in _stretches(pieces, width)
+        for line in wrap(pieces[first:end], costs[first:end], width)
+    )
 
 
 def wrap(pieces: Sequence[Atom], costs: Sequence[float], width: int) -> tuple[str, ...]:
@@ -54,6 +75,18 @@ def wrap(pieces: Sequence[Atom], costs: Sequence[float], width: int) -> tuple[st
         ways = longer
     ends = ways[len(pieces)][1]
     return tuple(_joined(pieces[first:end]) for first, end in zip((0, *ends), ends, strict=False))
+
+
+def _stretches(pieces: Sequence[Atom], width: int) -> Iterator[tuple[int, int]]:
+    """Yield first and end of what is weighed at once: all of a text of usual length."""
+    ruler, first = Ruler(pieces), 0
+    while first < len(pieces):
+        end = first
+        for _ in range(_TOGETHER):
+            if end < len(pieces):
+                end = ruler.reach(end, width)
+        yield first, end
+        first = end
 
 
 def _line_ends(furthest: int, first: int, total: int, *, last: bool) -> Sequence[int]:

@@ -56,14 +56,22 @@ def save(
 ) -> tuple[Path, ...]:
     """Write `content` in each of `formats` to `folder`; return the paths, in the order of `formats`.
 
-    Every format is rendered, every target checked and every file on the disk before the first takes its name.
+    Every format is rendered before the first file is written.
     Raises StorageError, with nothing written, when a target must not be written or the disk is full.
     """
     paths = targets(folder, stem, formats)
-    texts = [WRITERS[name](content) for name in formats]
+    write_all(paths, [WRITERS[name](content) for name in formats], overwrite=overwrite)
+    return paths
+
+
+def write_all(paths: Sequence[Path], texts: Sequence[str], *, overwrite: bool) -> None:
+    """Write each of `texts` to its path, all or none.
+
+    Every target is checked, and every file on the disk, before the first takes its name.
+    Raises StorageError, with nothing written, when a target must not be written or the disk is full.
+    """
     for path in paths:
         refuse_target(path, overwrite=overwrite, instead="--skip to keep it")
     with ExitStack() as pending:
         for path, text in zip(paths, texts, strict=True):
             write_synced(pending.enter_context(whole(path, replace=overwrite)), text, named=path)
-    return paths

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias, Union
@@ -70,11 +70,17 @@ def txt(content: Document) -> str:
 
 def tsv(content: Document) -> str:
     """Return "start, end, text" by tabs, times in milliseconds, as openai-whisper writes it."""
-    rows = [
-        f"{timestamp.milliseconds(segment.start)}\t{timestamp.milliseconds(segment.end)}\t{segment.text}\n"
-        for segment in content.transcript.segments
-    ]
-    return "start\tend\ttext\n" + "".join(rows)
+    rows = ((segment.start, segment.end, (segment.text,)) for segment in content.transcript.segments)
+    return table(("text",), rows)
+
+
+def table(names: Sequence[str], rows: Iterable[tuple[float, float, Sequence[str]]]) -> str:
+    """Return a TSV of the columns "start" and "end" in milliseconds, and those of `names`, clean texts."""
+    text = "\t".join(("start", "end", *names)) + "\n"
+    for start, end, texts in rows:
+        times = str(timestamp.milliseconds(start)), str(timestamp.milliseconds(end))
+        text += "\t".join((*times, *texts)) + "\n"
+    return text
 
 
 def srt(content: Document) -> str:
@@ -108,17 +114,22 @@ def lrc(content: Document) -> str:
 
 
 def ass(content: Document) -> str:
-    """Return Advanced SubStation Alpha with one plain style.
-
-    Braces and backslashes become full-width: escaping them works in libass and not in VSFilter.
-    """
+    """Return Advanced SubStation Alpha with one plain style."""
     events = (
         f"Dialogue: 0,{timestamp.ass(cue.start)},{timestamp.ass(cue.end)},Default,,0,0,0,,"
-        + "\\N".join(line.translate(_WIDE_BRACES) for line in cue.lines)
+        + ass_text(cue.lines)
         + "\n"
         for cue in content.cues
     )
     return _ASS_HEAD.format(title=content.title or "Untitled") + "".join(events)
+
+
+def ass_text(lines: Sequence[str]) -> str:
+    """Return lines as the text of one event.
+
+    Braces and backslashes become full-width: escaping them works in libass and not in VSFilter.
+    """
+    return "\\N".join(line.translate(_WIDE_BRACES) for line in lines)
 
 
 def as_json(content: Document) -> str:
@@ -147,6 +158,11 @@ def as_json(content: Document) -> str:
         "cues": [{"start": cue.start, "end": cue.end, "lines": list(cue.lines)} for cue in content.cues],
         "run": content.details,
     }
+    return json_text(whole)
+
+
+def json_text(whole: Json) -> str:
+    """Return `whole` as the text of a JSON file: readable, with nothing in it that a terminal obeys."""
     text = json.dumps(plain_json(whole), ensure_ascii=False, allow_nan=False, indent=1)
     return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
