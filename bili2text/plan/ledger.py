@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from bili2text.errors import Bili2TextError
-from bili2text.files import clean_text, prove_writable, write_whole
 from bili2text.paths import cache_dir
+from bili2text.plan import kept
 from bili2text.plan.experience import Experience, Peak, Refused, Site
 from bili2text.plan.footprint import COMPUTE_TYPES, Setting
+from bili2text.plan.kept import flag, line, whole
 from bili2text.plan.stages import TOLD
 
 _FORMAT = 1
 _PEAKS, _REFUSED = 1800, 200  # the newest are kept: 2000 entries in all
 _BYTES = 4 * 1024 * 1024  # more than that many entries ever are
-_TEXT = 300  # characters of a name or a reason
-_WAIT_SECONDS = 10.0  # for another process; it holds the lock for milliseconds
 _LIMITS = {"total_mib": 1 << 24, "mib": 1 << 24, "batch_size": 4096, "beam_size": 4096, "best_of": 4096}
 
 
@@ -37,19 +32,7 @@ def read(path: Path) -> Experience:
     A file with anything in it that we would not have written is renamed to "<name>.broken", so that it can be
     looked at and a new one begins. Raises nothing.
     """
-    try:
-        if not path.is_file():
-            return Experience()
-        with path.open("rb") as file:
-            raw = file.read(_BYTES + 1)
-    except OSError:
-        return Experience()
-    try:
-        return _parsed(raw)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        with suppress(OSError):
-            path.replace(path.with_name(path.name + ".broken"))
-        return Experience()
+    return kept.read(path, _parsed, Experience(), _BYTES)
 
 
 def record(path: Path, *, peak: Peak | None = None, refused: Refused | None = None) -> str:
@@ -58,38 +41,32 @@ def record(path: Path, *, peak: Peak | None = None, refused: Refused | None = No
     Processes wait for each other, so none loses what another learned. A full or read-only disk raises
     nothing: what was learned is lost, the run is not.
     """
-    try:
-        prove_writable(path.parent)  # where no file can be made, the lock would be waited for
-        with FileLock(path.with_name(path.name + ".lock"), timeout=_WAIT_SECONDS):
-            known = read(path)
-            known = known.with_peak(peak) if peak else known
-            known = known.with_refused(refused) if refused else known
-            write_whole(path, _text(known), overwrite=True)
-    except Bili2TextError as error:
-        return error.message
-    except (OSError, NotImplementedError) as error:  # some network file systems have no locks
-        return f"cannot keep what was learned: {clean_text(str(error))}"
-    return ""
+
+    def text() -> str:
+        known = read(path)
+        known = known.with_peak(peak) if peak else known
+        known = known.with_refused(refused) if refused else known
+        return _text(known)
+
+    return kept.update(path, text)
 
 
 def _text(known: Experience) -> str:
-    whole = {
+    content = {
         "format": _FORMAT,
         "peaks": [asdict(one) for one in known.peaks[-_PEAKS:]],
         "refused": [asdict(one) for one in known.refused[-_REFUSED:]],
     }
-    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def _parsed(raw: bytes) -> Experience:
     """Return the experience in a file's bytes. Raises one of the errors that `read` knows."""
-    if len(raw) > _BYTES:
-        raise ValueError(len(raw))
-    whole = json.loads(raw.decode("utf-8"))
-    if whole["format"] != _FORMAT:
-        raise ValueError(whole["format"])
+    content = json.loads(raw.decode("utf-8"))
+    if content["format"] != _FORMAT:
+        raise ValueError(content["format"])
     known = Experience(
-        tuple(_peak(one) for one in whole["peaks"]), tuple(_refused(one) for one in whole["refused"])
+        tuple(_peak(one) for one in content["peaks"]), tuple(_refused(one) for one in content["refused"])
     )
     if len(known.peaks) > _PEAKS or len(known.refused) > _REFUSED:
         raise ValueError(len(known.peaks))
@@ -98,23 +75,23 @@ def _parsed(raw: bytes) -> Experience:
 
 def _peak(one: dict[str, Any]) -> Peak:
     _only(one, Peak)
-    site, setting = _site(one["site"]), one["setting"]
+    site, setting = site_of(one["site"]), one["setting"]
     _only(setting, Setting)
     at_once = setting["encoder_batch"]
     peak = Peak(
         site=site,
-        model=_line(one["model"]),
+        model=line(one["model"]),
         setting=Setting(
             compute_type=_compute_type(setting["compute_type"]),
             batch_size=_count(setting, "batch_size"),
             beam_size=_count(setting, "beam_size"),
             best_of=_count(setting, "best_of"),
-            encoder_batch=None if at_once is None else _whole(at_once, _LIMITS["batch_size"]),
-            word_timestamps=_flag(setting["word_timestamps"]),
-            told=_whole(setting["told"], TOLD, least=0),
+            encoder_batch=None if at_once is None else whole(at_once, _LIMITS["batch_size"]),
+            word_timestamps=flag(setting["word_timestamps"]),
+            told=whole(setting["told"], TOLD, least=0),
         ),
         mib=_count(one, "mib"),
-        out_of_memory=_flag(one["out_of_memory"]),
+        out_of_memory=flag(one["out_of_memory"]),
     )
     if (
         peak.mib > 2 * site.total_mib
@@ -125,12 +102,7 @@ def _peak(one: dict[str, Any]) -> Peak:
 
 def _refused(one: dict[str, Any]) -> Refused:
     _only(one, Refused)
-    return Refused(_site(one["site"]), _compute_type(one["compute_type"]), _line(one["why"]))
-
-
-def _site(one: dict[str, Any]) -> Site:
-    _only(one, Site)
-    return Site(_line(one["card"]), _count(one, "total_mib"), _line(one["driver"]), _line(one["library"]))
+    return Refused(site_of(one["site"]), _compute_type(one["compute_type"]), line(one["why"]))
 
 
 def _only(one: dict[str, Any], kind: type[Peak | Refused | Site | Setting]) -> None:
@@ -139,29 +111,17 @@ def _only(one: dict[str, Any], kind: type[Peak | Refused | Site | Setting]) -> N
 
 
 def _compute_type(value: object) -> str:
-    text = _line(value)
+    text = line(value)
     if text not in COMPUTE_TYPES:
         raise ValueError(text)
     return text
 
 
-def _line(value: object) -> str:
-    if not isinstance(value, str) or len(value) > _TEXT:
-        raise ValueError(type(value))
-    return clean_text(value)
+def site_of(one: dict[str, Any]) -> Site:
+    """Return a site as it was written. Raises one of the errors that `read` knows."""
+    _only(one, Site)
+    return Site(line(one["card"]), _count(one, "total_mib"), line(one["driver"]), line(one["library"]))
 
 
 def _count(one: dict[str, Any], name: str) -> int:
-    return _whole(one[name], _LIMITS[name])
-
-
-def _whole(value: object, limit: int, *, least: int = 1) -> int:
-    if type(value) is not int or not least <= value <= limit:
-        raise ValueError(value)
-    return value
-
-
-def _flag(value: object) -> bool:
-    if type(value) is not bool:
-        raise ValueError(value)
-    return value
+    return whole(one[name], _LIMITS[name])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bili2text.plan.experience import Site
 from bili2text.plan.precision import PrecisionWish
 from bili2text.plan.values import Room
 from bili2text.translators.engine import EngineName
@@ -69,6 +70,7 @@ class FoundModel:
     quantization: str = ""  # "fp8", "awq", "gptq", "int8", "int8_float16" ...; "" for none
     card: TranslatorCard | None = None
     profile: Profile = "chat"
+    dtype: str = ""  # of the weights, as its configuration says: "bfloat16", "float32"; "" where it does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,9 @@ class Float8:
     why: str = ""  # why not, in one line
 
 
+Verdict = Literal["taken", "fits", "too large", "missing", "ruled out"]
+
+
 @dataclass(frozen=True, slots=True)
 class TranslatorCandidate:
     """A model at one place, and why it is taken or not."""
@@ -111,7 +116,7 @@ class TranslatorCandidate:
     place: str  # "cuda:0" or "cpu"
     need_mib: int
     room_mib: int
-    verdict: Literal["taken", "fits", "too large", "missing", "ruled out"]
+    verdict: Verdict
     why: str
 
 
@@ -133,3 +138,5 @@ class TranslatorPlan:
     room: Room
     reasons: tuple[str, ...]
     walk: tuple[TranslatorCandidate, ...] = ()
+    site: Site | None = None  # where what is learned of it holds; None on the CPU
+    arithmetic: str = ""  # where `need_mib` comes from
