@@ -17,7 +17,7 @@ from bili2text.source.media import GENERIC_SITES, Media
 from bili2text.subtitles.save import targets
 
 STDOUT = "-"
-_BESIDE = "source"
+BESIDE = "source"
 _REPORT = "report.json"
 _ANEW = {  # by whether --fresh was given
     False: "--overwrite writes it from the journal, without hearing it again; --skip keeps it",
@@ -132,7 +132,7 @@ def _folder(output: Output, media: Media) -> Path | None:
     """Return where a recording's files go; None for standard output."""
     if output.folder == STDOUT:
         return None
-    if output.folder == _BESIDE:
+    if output.folder == BESIDE:
         return media.path.parent if media.site == "file" else Path()
     return Path(output.folder).expanduser()
 

@@ -11,6 +11,7 @@ from cli.options import decode_options, output_options, source_options, speech_o
 from cli.parameters import Command
 from cli.settings import with_settings
 from cli.transcribing import transcribe
+from cli.translation_options import translate_option, translation_options
 
 
 @click.command("audio", cls=Command)
@@ -21,6 +22,8 @@ from cli.transcribing import transcribe
 @decode_options
 @speech_options
 @output_options
+@translate_option
+@translation_options(short=False)
 def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     """Write transcript and subtitles of SOURCE on the CPU: slower than a card, and stable.
 

@@ -21,6 +21,8 @@ COMMANDS = {
         "Transcript and subtitles of a link or file, on the GPU you have.",
     ),
     "audio": ("cli.audio", "The same on the CPU: slower, and never short of VRAM."),
+    "translate": ("cli.translate", "Subtitles and transcripts into another language, by a local model."),
+    "serve-translation": ("cli.serve_translation", "Keeps the translation model loaded for those who ask."),
     "plan": ("cli.plan", "What would run here now, or on a card you do not have, and why."),
     "gpu-optimize": ("cli.gpu_optimize", "What is here, does it work, what fits, and what would give more."),
     "jobs": ("cli.jobs", "What was begun and not finished: list, resume, clean."),
@@ -54,7 +56,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="bili2text")
 def cli() -> None:
-    """From a link or a file to a transcript and subtitles, on the GPU you have, or none.
+    """From a link or a file to a transcript, subtitles and a translation, on the GPU you have, or none.
 
     \b
     bili2text gpu-transcribe --url BV1xx411c7mD

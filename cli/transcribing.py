@@ -12,9 +12,11 @@ from bili2text.files import clean_text
 from cli.console import console
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bili2text.request import Failed, Outcome
+    from bili2text.translation_request import Translated
 
 
 _LOST = 1.0  # seconds of a recording that may be missing before the result is called incomplete
@@ -33,17 +35,20 @@ def transcribe(values: dict[str, Any]) -> None:
             hint="name a link, a BV id or a file, as in: gpu-transcribe --url BV1xx411c7mD",
         )
     _check_standard_output(values, sources)
-    from bili2text import pipeline
     from bili2text.request import Failed
-    from bili2text.settings import environment
-    from cli.request import request
+    from bili2text.translation_request import Translation, Untranslated
+    from cli import translate
 
-    progress = console(values["progress"], quiet=values["quiet"])
+    translated: list[Translated] = []
     failed: list[Failed] = []
     lost = 0.0
     thin = 0
     count = 0
-    for outcome in pipeline.run(request(values, sources), progress, environment()):
+    for outcome in _outcomes(values, sources):
+        if isinstance(outcome, (Translation, Untranslated)):
+            translate.report(outcome, as_json=values["as_json"])
+            translated.append(outcome)
+            continue
         count += 1
         if count == 2 and failed:
             _complain(failed[0])
@@ -54,6 +59,26 @@ def transcribe(values: dict[str, Any]) -> None:
             if count > 1:
                 _complain(outcome)
     _end(failed, count, lost, thin)
+    translate.end(translated)
+
+
+def _outcomes(values: dict[str, Any], sources: tuple[str, ...]) -> Iterator[Outcome | Translated]:
+    """Yield what came of each source, and of its translation where one is asked for."""
+    from bili2text.settings import environment
+    from cli.request import request
+
+    progress = console(values["progress"], quiet=values["quiet"])
+    if not values["translate"]:
+        from bili2text import pipeline
+
+        return pipeline.run(request(values, sources), progress, environment())
+    from bili2text import handover
+    from bili2text.translation_request import TranslationOutput
+    from cli.translation_request import translation_request
+
+    output = TranslationOutput(overwrite=values["overwrite"], skip=values["skip"])
+    wanted = translation_request(values, output)
+    return handover.run(request(values, sources), wanted, progress, environment())
 
 
 def _is_thin(outcome: Outcome, least: float) -> bool:
@@ -119,22 +144,24 @@ def _report(outcome: Outcome, values: dict[str, Any]) -> float:
     if isinstance(outcome, Failed):
         if values["as_json"]:
             error = outcome.error
-            _write(
+            write(
                 json.dumps({"name": outcome.name, "error": error.message, "exit_code": error.exit_code})
                 + "\n"
             )
         return 0.0
     if values["as_json"]:
-        _write(json.dumps(_summary(outcome), ensure_ascii=False) + "\n")
+        write(json.dumps(_summary(outcome), ensure_ascii=False) + "\n")
+    elif isinstance(outcome, Result) and not outcome.paths and values["translate"]:
+        pass  # standard output takes one text: its translation
     elif isinstance(outcome, Result) and not outcome.paths:
         (name,) = formats_of(values["output_format"])
-        _write(WRITERS[name](outcome.document))
+        write(WRITERS[name](outcome.document))
     else:
-        _write("".join(f"{path}\n" for path in outcome.paths))
+        write("".join(f"{path}\n" for path in outcome.paths))
     return outcome.lost
 
 
-def _write(text: str) -> None:
+def write(text: str) -> None:
     """Write a result to standard output: as a terminal wants it, else as UTF-8, whatever the locale is."""
     try:
         if sys.stdout.isatty():

@@ -13,7 +13,7 @@ from bili2text.transcribe.language_names import code
 
 def wishes(values: dict[str, Any]) -> Wishes:
     """Return what is wished of the plan. Raises UsageError for a device or a model there is not."""
-    device = _device(values)
+    where = device(values)
     if not values["batched"] and (values["batch_size"] or 1) > 1:
         raise UsageError(
             "--no-batched decodes one window after the other", hint="leave it out, or --batch-size auto"
@@ -23,7 +23,7 @@ def wishes(values: dict[str, Any]) -> Wishes:
         compute_type = "float16" if values["fp16"] else "float32"
     return Wishes(
         model=values["model"],
-        device=device,
+        device=where,
         gpu=values.get("gpu") or None,
         compute_type=compute_type,
         batch_size=values["batch_size"],
@@ -35,7 +35,7 @@ def wishes(values: dict[str, Any]) -> Wishes:
         task=values["task"],
         prefer=values["prefer"],
         policy=values.get("policy", "measured"),
-        precision=_precision(values),
+        precision=precision_wish(values),
         auto_optimize=values.get("auto_optimize", True),
         vram_budget_mib=values.get("vram_budget"),
         reserve_mib=values.get("reserve") or 0,
@@ -47,20 +47,22 @@ def wishes(values: dict[str, Any]) -> Wishes:
     )
 
 
-def _device(values: dict[str, Any]) -> str:
-    device, index = str(values.get("device", "cpu")).lower(), values.get("device_index")
-    if device not in ("auto", "cpu", "cuda") and not device.removeprefix("cuda:").isdigit():
-        raise UsageError(f"no such device: {device!r}", hint="use auto, cpu, cuda or cuda:0")
-    if index is None or device == f"cuda:{index}":
-        return device
-    if device not in ("auto", "cuda"):
+def device(values: dict[str, Any]) -> str:
+    """Return the device that was asked for. Raises UsageError for one there is not."""
+    named, index = str(values.get("device", "cpu")).lower(), values.get("device_index")
+    if named not in ("auto", "cpu", "cuda") and not named.removeprefix("cuda:").isdigit():
+        raise UsageError(f"no such device: {named!r}", hint="use auto, cpu, cuda or cuda:0")
+    if index is None or named == f"cuda:{index}":
+        return named
+    if named not in ("auto", "cuda"):
         raise UsageError(
-            f"--device {device} and --device-index {index} contradict each other", hint="use one of them"
+            f"--device {named} and --device-index {index} contradict each other", hint="use one of them"
         )
     return f"cuda:{index}"
 
 
-def _precision(values: dict[str, Any]) -> PrecisionWish:
+def precision_wish(values: dict[str, Any]) -> PrecisionWish:
+    """Return what the options say of half precision. Raises UsageError for a model there is not."""
     named = values.get("fp16_models") or ""
     return PrecisionWish(
         use_fp16=values.get("use_fp16", True),
@@ -72,5 +74,10 @@ def _precision(values: dict[str, Any]) -> PrecisionWish:
 
 def _model_name(text: str) -> str:
     """Return the name of a model as we write it. Raises UsageError for one there is not."""
+    from bili2text.translators.catalog import card_of
+
+    translator = card_of(text.strip())
+    if translator is not None:
+        return translator.name
     model = resolve(text.strip())
     return text.strip() if isinstance(model, LocalFolder) else model.name

@@ -1,0 +1,160 @@
+"""The JSON of `batch_retranslate`: what to translate, with which model, in how many processes.
+
+{"tasks": ["talk.srt", {"input": "b.json", "output_dir": "out", "to": "en", "from": "zh"}],
+ "model_path": "models/Qwen3-4B", "num_processes": 1, "to": "zh"}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bili2text.errors import SourceError, UsageError
+from bili2text.files import clean_text
+
+MOST_PROCESSES = 64
+_BYTES = 64 * 1024 * 1024  # of a configuration; a line for each of a million files
+_TEXTS = ("to", "from", "layout", "output_format", "output_dir", "glossary")  # of a task, or of all tasks
+_INPUT = "input"
+_WHOLE = ("tasks", "model_path", "num_processes", *_TEXTS)
+_EXAMPLE = 'write {"tasks": ["talk.srt"], "to": "en"}'
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTask:
+    """One file to translate, and what is said of it; None is as the command line says."""
+
+    input: Path
+    to: str | None = None
+    source: str | None = None
+    layout: str | None = None
+    output_format: str | None = None
+    output_dir: str | None = None
+    glossary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchConfig:
+    """A whole batch."""
+
+    tasks: tuple[BatchTask, ...]
+    model_path: str | None = None  # None: the choice is automatic
+    num_processes: int = 1
+
+
+def read(path: Path) -> BatchConfig:
+    """Return the configuration in a file; relative paths in it are relative to the file.
+
+    Raises SourceError for a file that cannot be read, UsageError, naming the place, for what is wrong in it.
+    """
+    name = clean_text(path.name)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"cannot read {name}: {error.strerror or error}", hint="check the path") from error
+    if len(raw) > _BYTES:
+        raise UsageError(f"{name} is too large for a list of tasks", hint="split it")
+    try:
+        found = json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name} is not JSON: {clean_text(str(error))}", hint=_EXAMPLE) from error
+    return parsed(found, name, path.parent)
+
+
+def parsed(found: object, name: str, folder: Path) -> BatchConfig:
+    """Return the configuration that JSON values say. Raises UsageError, naming the place."""
+    if not isinstance(found, dict):
+        raise UsageError(f"{name}: an object is expected", hint=_EXAMPLE)
+    _known(found, _WHOLE, name)
+    tasks = found.get("tasks")
+    if not isinstance(tasks, list) or not tasks:
+        raise UsageError(f'{name}: "tasks" must be a list with something in it', hint=_EXAMPLE)
+    usual = {key: _text(found, key, name) for key in _TEXTS}
+    count = found.get("num_processes", 1)
+    if type(count) is not int or not 1 <= count <= MOST_PROCESSES:
+        raise UsageError(f'{name}: "num_processes" must be a whole number from 1 to {MOST_PROCESSES}')
+    model = _text(found, "model_path", name)
+    return BatchConfig(
+        tuple(_task(one, usual, f"{name}: task {number}", folder) for number, one in enumerate(tasks, 1)),
+        None if model is None else str(folder / Path(model).expanduser()),
+        count,
+    )
+
+
+def shares(tasks: Sequence[BatchTask], sizes: Sequence[int], count: int) -> tuple[tuple[BatchTask, ...], ...]:
+    """Return the tasks in at most `count` shares of about the same size, each in the order given.
+
+    The largest file first, to the share that has least so far (Graham, Bounds on Multiprocessing Timing
+    Anomalies, 1969: at most 4/3 of the best).
+    """
+    loads = [0] * min(count, len(tasks))
+    places: list[list[int]] = [[] for _ in loads]
+    for index in sorted(range(len(tasks)), key=lambda one: (-sizes[one], one)):
+        least = loads.index(min(loads))
+        loads[least] += sizes[index]
+        places[least].append(index)
+    return tuple(tuple(tasks[index] for index in sorted(share)) for share in places)
+
+
+def as_json(config: BatchConfig) -> str:
+    """Return a configuration as `read` reads it."""
+    tasks = [
+        {_INPUT: str(one.input.absolute())}
+        | {
+            key: value
+            for key, value in {
+                "to": one.to,
+                "from": one.source,
+                "layout": one.layout,
+                "output_format": one.output_format,
+                "output_dir": one.output_dir,
+                "glossary": one.glossary,
+            }.items()
+            if value is not None
+        }
+        for one in config.tasks
+    ]
+    whole = {"tasks": tasks, "num_processes": config.num_processes}
+    return json.dumps(whole if config.model_path is None else {**whole, "model_path": config.model_path})
+
+
+def _task(found: object, usual: Mapping[str, str | None], where: str, folder: Path) -> BatchTask:
+    if isinstance(found, str):
+        found = {_INPUT: found}
+    if not isinstance(found, dict):
+        raise UsageError(f'{where}: a path, or an object with "input", is expected', hint=_EXAMPLE)
+    _known(found, (_INPUT, *_TEXTS), where)
+    name = _text(found, _INPUT, where)
+    if not name:
+        raise UsageError(f'{where}: "input" is missing', hint=_EXAMPLE)
+    said = {key: _text(found, key, where) or usual[key] for key in _TEXTS}
+    return BatchTask(
+        folder / Path(name).expanduser(),
+        said["to"],
+        said["from"],
+        said["layout"],
+        said["output_format"],
+        _placed(said["output_dir"], folder),
+        _placed(said["glossary"], folder),
+    )
+
+
+def _placed(text: str | None, folder: Path) -> str | None:
+    return text if text in (None, "source") else str(folder / Path(text).expanduser())
+
+
+def _known(found: Mapping[str, Any], names: Sequence[str], where: str) -> None:
+    unknown = sorted(clean_text(str(name)) for name in found.keys() - set(names))
+    if unknown:
+        raise UsageError(f"{where}: unknown: {', '.join(unknown)}", hint=f"there is {', '.join(names)}")
+
+
+def _text(found: Mapping[str, Any], key: str, where: str) -> str | None:
+    value = found.get(key)
+    if value is not None and (not isinstance(value, str) or not value.strip() or "\0" in value):
+        raise UsageError(f'{where}: "{key}" must be a text')
+    return value

@@ -1,0 +1,127 @@
+"""The options of a translation: `translate` and the commands that transcribe spell them nearly alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from cli.parameters import Maybe, all_of, section
+
+F = TypeVar("F", bound=Callable[..., Any])
+LAYOUTS = ("target-only", "source-only", "target-above", "source-above")
+ENGINES = ("auto", "transformers", "ctranslate2")
+PRECISIONS = (
+    "auto", "float32", "float16", "bfloat16", "mixed", "float8", "int8", "int4",
+    "int8_float32", "int8_float16", "int8_bfloat16",
+)  # fmt: skip
+
+_translation = section("Translation")
+_folder = click.Path(file_okay=False, path_type=Path)
+_count = click.IntRange(min=1)
+
+
+translate_option = _translation(
+    "--translate",
+    metavar="LANG",
+    help="Translate into this language, too: en, zh, zh-Hant, ja, ... Files are called NAME.LANG.srt.",
+)
+
+
+def translation_options(*, short: bool) -> Callable[[F], F]:
+    """Return the options; `short` gives each its short name, too, where no other option has it."""
+
+    def named(name: str, *flags: str) -> tuple[str, ...]:
+        return (f"--{name}", f"--translate-{name}", *flags) if short else (f"--translate-{name}", *flags)
+
+    return all_of(
+        _translation(
+            *named("models-dir"),
+            "translate_models_dir",
+            type=_folder,
+            metavar="DIR",
+            help="A folder that holds a folder for each translation model. Default: in our cache.",
+        ),
+        _translation(
+            *named("model-path"),
+            "translate_model_path",
+            type=_folder,
+            metavar="DIR",
+            help="Translate with the model in this folder and no other.",
+        ),
+        _translation(
+            *named("engine"),
+            "translate_engine",
+            type=click.Choice(ENGINES),
+            default="auto",
+            show_default=True,
+            help="Which models to choose among: transformers' folders, or converted ones (models convert).",
+        ),
+        _translation(
+            *named("precision"),
+            "translate_precision",
+            type=click.Choice(PRECISIONS),
+            default="auto",
+            show_default=True,
+            metavar="TYPE",
+            help="What the model computes in. auto: what this card runs fast and right.",
+        ),
+        _translation(
+            *named("batch-size"),
+            "translate_batch_size",
+            type=Maybe(_count),
+            metavar="N",
+            help="Sentences at once. Default: what there is room for.",
+        ),
+        _translation(
+            *named("beam-size"),
+            "translate_beam_size",
+            type=Maybe(_count, none=1),
+            metavar="N",
+            help="Width of the beam search. Default: 1, greedy; 4 is better and slower.",
+        ),
+        _translation(
+            "--glossary",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="How names and terms are translated, one a line: source = target.",
+        ),
+        _translation(
+            "--context",
+            type=click.IntRange(0, 10),
+            default=2,
+            show_default=True,
+            metavar="N",
+            help="Sentences before each that the model is told with it.",
+        ),
+        _translation(
+            "--reflect",
+            is_flag=True,
+            help="Have the model look at each translation once more: twice the time, for models from 4B up.",
+        ),
+        _translation(
+            "--layout",
+            type=click.Choice(LAYOUTS),
+            default="target-only",
+            show_default=True,
+            help="What each cue shows: the translation, or both languages.",
+        ),
+        _translation(
+            "--api-base",
+            metavar="URL",
+            help="Translate on this server instead (Ollama, vLLM, llama.cpp): http://127.0.0.1:11434/v1. Its "
+            "key, if any, is read from BILI2TEXT_API_KEY.",
+        ),
+        _translation("--api-model", metavar="NAME", help="The model's name on that server."),
+        _translation(
+            "--resident/--no-resident",
+            default=True,
+            show_default=True,
+            help="Use the model that serve-translation keeps loaded, where it runs.",
+        ),
+        _translation(
+            "--retry-failed", is_flag=True, help="Ask once more for the lines marked for review before."
+        ),
+    )

@@ -1,0 +1,104 @@
+"""From the values of the options to the one typed TranslationRequest."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from bili2text import terms
+from bili2text.errors import UsageError
+from bili2text.subtitles.shape import Shape
+from bili2text.terms import Term
+from bili2text.transcribe.language_names import code
+from bili2text.translation_request import Endpoint, TranslationOutput, TranslationRequest
+from bili2text.translators.values import TranslatorWishes
+from cli.wishes import device, precision_wish
+from cli.words import spelled_out
+
+_TRADITIONAL = ("zh-hant", "zh-tw", "zh-hk", "traditional chinese")
+_SIMPLIFIED = ("zh-hans", "zh-cn", "simplified chinese")
+
+
+def translation_request(values: dict[str, Any], output: TranslationOutput) -> TranslationRequest:
+    """Return the typed request. Raises UsageError when options contradict each other."""
+    return TranslationRequest(
+        target=_target(values["translate"]),
+        source=code(values.get("source_language")),
+        wishes=translator_wishes(values),
+        models_dir=values["translate_models_dir"],
+        endpoint=_endpoint(values),
+        resident=values["resident"],
+        terms=_terms(values),
+        context=values["context"],
+        reflect=values["reflect"],
+        retry_failed=values["retry_failed"],
+        fresh=values["fresh"],
+        layout=values["layout"],
+        shape=_shape(values),
+        output=output,
+        command=spelled_out(tuple(sys.argv[1:]), click.get_current_context(silent=True)),
+    )
+
+
+def translator_wishes(values: dict[str, Any]) -> TranslatorWishes:
+    """Return what is wished of the translator's plan. Raises UsageError for a device there is not."""
+    path = values["translate_model_path"]
+    return TranslatorWishes(
+        model_path=path.expanduser() if path else None,
+        device=device(values),
+        gpu=values.get("gpu") or None,
+        engine=values["translate_engine"],
+        precision=values["translate_precision"],
+        wish=precision_wish(values),
+        batch_size=values["translate_batch_size"],
+        beam_size=values["translate_beam_size"] or 1,
+        threads=values["threads"] or 0,
+        cpu_fallback=values.get("cpu_fallback", True),
+        policy=values.get("policy", "measured"),
+        auto_optimize=values.get("auto_optimize", True),
+        vram_budget_mib=values.get("vram_budget"),
+        reserve_mib=values.get("reserve") or 0,
+    )
+
+
+def _target(text: str) -> str:
+    """Return the code of the language to translate into."""
+    low = text.strip().lower().replace("_", "-")
+    if low in _TRADITIONAL:
+        return "zh-Hant"
+    found = code("zh" if low in _SIMPLIFIED else text)
+    if found is None:
+        raise UsageError(f"no language to translate into: {text!r}", hint="name one: en, zh, zh-Hant, ja")
+    return found
+
+
+def _endpoint(values: dict[str, Any]) -> Endpoint | None:
+    if not values["api_base"]:
+        if values["api_model"]:
+            raise UsageError("--api-model names a model of a server", hint="say where it is: --api-base")
+        return None
+    if values["translate_model_path"]:
+        raise UsageError("--api-base and --model-path contradict each other", hint="use one of them")
+    return Endpoint(values["api_base"], values["api_model"] or "", values["translate_batch_size"] or 8)
+
+
+def _terms(values: dict[str, Any]) -> tuple[Term, ...]:
+    """Return the glossary: its own file, or the terms that Whisper is told."""
+    path = values["glossary"] or values.get("terms")
+    if path is None:
+        return ()
+    found = terms.read(path)
+    if found.warning and values["glossary"]:
+        click.echo(f"warning: {found.warning}", err=True)
+    return found.terms
+
+
+def _shape(values: dict[str, Any]) -> Shape | None:
+    """Return how the cues should look, where it is said; None for what the language wants."""
+    width, lines = values.get("translate_line_width"), values.get("translate_line_count")
+    if width is None and lines is None:
+        return None
+    usual = Shape()
+    return Shape(max_width=width or usual.max_width, max_lines=lines or usual.max_lines)
