@@ -26,7 +26,8 @@ class Progress(Protocol):
     """Where stages and remarks go."""
 
     def stage(self, name: str, total: float | None, unit: str) -> Stage:
-        """Open a stage; `total` is None when unknown, `unit` is "B" (bytes) or "s" (seconds of audio)."""
+        """Open a stage; `total` is None when unknown, `unit` is "B" (bytes), "s" (seconds of audio) or the
+        name of what is counted. Stages may lie within each other."""
 
     def note(self, text: str) -> None:
         """Say something the user may want to know."""

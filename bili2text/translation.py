@@ -243,7 +243,7 @@ class _Job:
 
     def _details(self, work: Work, manner: Manner) -> dict[str, Json]:
         """Return how a translation was made. Nothing of it depends on when, or in how many runs."""
-        pin = getattr(work, "pin", None)
+        pin = work.pin
         return {
             "model": pin.model if pin else None,
             "model_digest": pin.digest if pin else None,

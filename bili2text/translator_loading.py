@@ -203,14 +203,14 @@ class TranslatorLoader:
         account = None
         if plan.device == "cuda":
             account = AccountWish(plan.gpu, Watching(), cache_dir(self._environ) / "monitor")
-        with self._progress.stage(f"load {model.name}", None, "s"):
-            translator = RemoteTranslator(
-                load,
-                self._environ,
-                gpu=plan.gpu,
-                total_mib=plan.total_mib,
-                account=account,
-                warn=self._progress.warn,
-            )
+        self._progress.note(f"loading {model.name}, {model.weight_bytes / 1e9:.1f} GB")
+        translator = RemoteTranslator(
+            load,
+            self._environ,
+            gpu=plan.gpu,
+            total_mib=plan.total_mib,
+            account=account,
+            warn=self._progress.warn,
+        )
         self._progress.note(f"loaded {model.path} in {translator.precision} (process {translator.pid})")
         return _Loaded(plan, translator, digest)

@@ -118,7 +118,7 @@ def _key() -> str:
     """Return the key that was pressed, one of those that mean something; "q" at the end of input."""
     while True:
         try:
-            key = click.getchar().lower()
+            key = click.getchar().lower() or "q"
         except EOFError:
             key = "q"
         if key in {*_KEYS, "b", "q"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from bili2text.files import clean_lines, clean_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -155,9 +158,24 @@ class _Bar:
         from rich.console import Console
 
         self._console = Console(file=stream, highlight=False)
+        self._bars: RichProgress | None = None  # of the stages under way: a terminal has one live display
+        self._stages = 0
+        self._lock = threading.Lock()  # a download may go on in a thread of its own
 
     def stage(self, name: str, total: float | None, unit: str) -> Stage:
-        return _BarWork(self._bar(), name, total, unit)
+        with self._lock:
+            if self._bars is None:
+                self._bars = self._made()
+                self._bars.start()
+            self._stages += 1
+            return _BarWork(self._bars, self._ended, name, total, unit)
+
+    def _ended(self) -> None:
+        with self._lock:
+            self._stages -= 1
+            if self._stages == 0 and self._bars is not None:
+                self._bars.stop()
+                self._bars = None
 
     def note(self, text: str) -> None:
         self._console.print(clean_text(text), markup=False)
@@ -168,7 +186,7 @@ class _Bar:
     def show(self, text: str) -> None:
         self._console.print("\n".join(clean_lines(text)), markup=False, soft_wrap=True)
 
-    def _bar(self) -> RichProgress:
+    def _made(self) -> RichProgress:
         from rich.progress import BarColumn, Progress, TextColumn
 
         return Progress(
@@ -183,10 +201,12 @@ class _Bar:
 
 
 class _BarWork(_Work):
-    def __init__(self, bar: RichProgress, name: str, total: float | None, unit: str) -> None:
+    def __init__(
+        self, bar: RichProgress, ended: Callable[[], None], name: str, total: float | None, unit: str
+    ) -> None:
         super().__init__(name, total, unit)
         self._bar = bar
-        self._bar.start()
+        self._ended = ended
         self._task: TaskID = bar.add_task(name, total=total, done="", speed="", left="")
 
     def changed(self) -> None:
@@ -198,15 +218,25 @@ class _BarWork(_Work):
             completed=self.done,
             total=self.total,
             done=_amount(self.done, self.total, self.unit),
-            speed=f"{rate:.1f}x" if self.unit == "s" else f"{rate / 1e6:.1f} MB/s",
+            speed=_speed(rate, self.unit),
             left="" if left is None else f"{clock(max(0.0, left))} left",
         )
 
     def finished(self) -> None:
-        self._bar.stop()
+        self._bar.remove_task(self._task)
+        self._ended()
 
 
 def _amount(done: float, total: float | None, unit: str) -> str:
     if unit == "s":
         return f"{clock(done)} / {clock(total)}" if total else clock(done)
-    return f"{done / 1e6:.1f} / {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+    if unit == "B":
+        return f"{done / 1e6:.1f} / {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+    return f"{done:.0f} / {total:.0f} {unit}" if total else f"{done:.0f} {unit}"
+
+
+def _speed(rate: float, unit: str) -> str:
+    """Return how fast it goes: seconds of audio in one second, or what the unit says."""
+    if unit == "s":
+        return f"{rate:.1f}x"
+    return f"{rate / 1e6:.1f} MB/s" if unit == "B" else f"{rate:.1f}/s"

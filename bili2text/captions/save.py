@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import cast
 
 from bili2text.captions.values import Kind
 from bili2text.files import safe_name
@@ -13,8 +13,7 @@ from bili2text.subtitles import save as files
 
 def kinds_of(text: str) -> tuple[Kind, ...]:
     """Return the formats that `text` names, as `subtitles.save.formats_of`. Raises UsageError."""
-    named = files.formats_of(text)
-    return tuple(kind for kind in get_args(Kind) if kind in named)
+    return tuple(cast(Kind, name) for name in files.formats_of(text))
 
 
 def targets(folder: Path, stem: str, language: str, formats: Sequence[Kind]) -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ import json
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -56,10 +57,8 @@ class HostileApi:
                 pass
 
             def handle(self):
-                try:
+                with suppress(OSError):  # who asked is gone
                     super().handle()
-                except OSError:
-                    pass
 
             def do_GET(self):
                 self.do_POST()

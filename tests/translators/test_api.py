@@ -123,7 +123,7 @@ def test_a_server_that_hangs_or_drips_is_not_waited_for_longer_than_allowed():
     patience = Patience(timeout=0.3, attempts=2, pause=0.01)
     with HostileApi(lambda request: drip if request.text == "drip" else api.hang) as api:
         for text in ("hang", "drip"):
-            with pytest.raises(RuntimeFailure, match="did not answer within 0.3 s"):
+            with pytest.raises(RuntimeFailure, match=r"did not answer within 0\.3 s"):
                 translator(api, patience=patience).generate((prompt(text),))
 
 

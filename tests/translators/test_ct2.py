@@ -61,7 +61,7 @@ def test_greedy_replies_are_those_of_transformers(translator: Ct2Translator, tin
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model: Any = AutoModelForCausalLM.from_pretrained(tiny_qwen, dtype=torch.float32).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny_qwen, dtype=torch.float32)
     tokenizer: Any = AutoTokenizer.from_pretrained(tiny_qwen)
     model.generation_config.do_sample = False
     replies = translator.generate(PROMPTS)
