@@ -19,7 +19,7 @@ from bili2text.loading import Loader
 from bili2text.progress import Progress
 from bili2text.request import Outcome, Request, Result, Skipped
 from bili2text.translating import Translating
-from bili2text.translation import Origin, SameLanguage
+from bili2text.translation_job import Origin, SameLanguage
 from bili2text.translation_request import Translated, TranslationRequest, Untranslated
 
 

@@ -14,7 +14,8 @@ from bili2text.jobs.store import Jobs
 from bili2text.paths import cache_dir
 from bili2text.progress import Progress
 from bili2text.targets import BESIDE, STDOUT
-from bili2text.translation import Desk, Origin, translated
+from bili2text.translation import translated
+from bili2text.translation_job import Desk, Origin
 from bili2text.translation_request import SAME, Translated, TranslationRequest, Untranslated
 from bili2text.translator_endpoint import EndpointHolder, endpoint
 from bili2text.translator_loading import TranslatorLoader

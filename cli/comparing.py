@@ -48,7 +48,8 @@ def compare(contest: Contest, cache: Path, ways: Comparing) -> Findings:
     shown, store = ballot(contest), Votes(cache, contest.key)
     units = references(ways.reference, contest, ways.lines) if ways.reference else ()
     brought = [vote for path in ways.votes for vote in imported(path, shown)]
-    if new := [vote for vote in brought if vote not in store.all().votes]:
+    there = set(store.all().votes)
+    if new := [vote for vote in brought if vote not in there]:
         store.keep(new)
     store.prepare()
     where = ways.page or store.folder / "page.html"

@@ -30,29 +30,30 @@ translate_option = _translation(
 )
 
 
-def translation_options(*, short: bool) -> Callable[[F], F]:
-    """Return the options; `short` gives each its short name, too, where no other option has it."""
+def _named(name: str, *, short: bool) -> tuple[str, ...]:
+    long = f"--translate-{name}"
+    return (f"--{name}", long) if short else (long,)
 
-    def named(name: str, *flags: str) -> tuple[str, ...]:
-        return (f"--{name}", f"--translate-{name}", *flags) if short else (f"--translate-{name}", *flags)
 
+def model_options(*, short: bool) -> Callable[[F], F]:
+    """Return the options that choose a model; `short` gives each its short name, too."""
     return all_of(
         _translation(
-            *named("models-dir"),
+            *_named("models-dir", short=short),
             "translate_models_dir",
             type=_folder,
             metavar="DIR",
             help="A folder that holds a folder for each translation model. Default: in our cache.",
         ),
         _translation(
-            *named("model-path"),
+            *_named("model-path", short=short),
             "translate_model_path",
             type=_folder,
             metavar="DIR",
             help="Translate with the model in this folder and no other.",
         ),
         _translation(
-            *named("engine"),
+            *_named("engine", short=short),
             "translate_engine",
             type=click.Choice(ENGINES),
             default="auto",
@@ -60,7 +61,7 @@ def translation_options(*, short: bool) -> Callable[[F], F]:
             help="Which models to choose among: transformers' folders, or converted ones (models convert).",
         ),
         _translation(
-            *named("precision"),
+            *_named("precision", short=short),
             "translate_precision",
             type=click.Choice(PRECISIONS),
             default="auto",
@@ -69,19 +70,26 @@ def translation_options(*, short: bool) -> Callable[[F], F]:
             help="What the model computes in. auto: what this card runs fast and right.",
         ),
         _translation(
-            *named("batch-size"),
+            *_named("batch-size", short=short),
             "translate_batch_size",
             type=Maybe(_count),
             metavar="N",
             help="Sentences at once. Default: what there is room for.",
         ),
         _translation(
-            *named("beam-size"),
+            *_named("beam-size", short=short),
             "translate_beam_size",
             type=Maybe(_count, none=1),
             metavar="N",
             help="Width of the beam search. Default: 1, greedy; 4 is better and slower.",
         ),
+    )
+
+
+def translation_options(*, short: bool) -> Callable[[F], F]:
+    """Return the options of a translation; `short` as in `model_options`."""
+    return all_of(
+        model_options(short=short),
         _translation(
             "--glossary",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -1,0 +1,1 @@
+"""Two translators on one transcript: shown blind, voted on, measured."""

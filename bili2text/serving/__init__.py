@@ -1,0 +1,1 @@
+"""A translator that stays loaded, for whoever asks on this computer."""

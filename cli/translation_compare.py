@@ -1,0 +1,63 @@
+"""`translate --compare A B`: one file by two models, then shown blind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bili2text.errors import UsageError
+from cli.console import console
+
+if TYPE_CHECKING:
+    from bili2text.translation_request import TranslationRequest
+
+
+def compare(values: dict[str, Any]) -> None:
+    """Translate the one file by both models, ask which is better, and print what came of it.
+
+    Raises UsageError for a model there is not, and what translating raises.
+    """
+    from bili2text.captions.read import read
+    from bili2text.paths import cache_dir
+    from bili2text.settings import environment
+    from bili2text.translation_contest import contest
+    from cli.comparing import Comparing
+    from cli.comparing import compare as shown
+    from cli.translate import wanted
+
+    if len(values["files"]) != 1:
+        raise UsageError("--compare takes one FILE", hint="translate talk.srt --to zh --compare A B")
+    path: Path = values["files"][0]
+    request = wanted(values)
+    environ = environment()
+    progress = console(values["progress"], quiet=values["quiet"])
+    captions = read(path)
+    sides = tuple(_with(request, name, values) for name in values["compare"])
+    found = contest(path.name, captions, (sides[0], sides[1]), progress, environ)
+    ways = Comparing(
+        len(captions.lines),
+        reference=values["reference"],
+        votes=(values["votes"],) if values["votes"] else (),
+        as_json=values["as_json"],
+        overwrite=values["overwrite"],
+    )
+    shown(found, cache_dir(environ), ways)
+
+
+def _with(request: TranslationRequest, name: str, values: dict[str, Any]) -> TranslationRequest:
+    """Return the request for one of the two: a folder, a model that is found, or one of the server's."""
+    from bili2text.settings import environment
+    from bili2text.translators import folders
+
+    if request.endpoint is not None:
+        return replace(request, endpoint=replace(request.endpoint, model=name))
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        known = folders.shelf(values["translate_models_dir"], environment()).models
+        same = [model.path for model in known if model.name == name]
+        if not same:
+            there = ", ".join(sorted({model.name for model in known})) or "none"
+            raise UsageError(f"no model {name}", hint=f"a folder, or one of those found: {there}")
+        path = same[0]
+    return replace(request, wishes=replace(request.wishes, model_path=path))
