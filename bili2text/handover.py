@@ -7,7 +7,7 @@ recording only where both models have room side by side and neither is a smaller
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bili2text import pipeline
@@ -50,7 +50,7 @@ def run(
         for outcome in pipeline.run(request, progress, environ):
             yield outcome
             try:
-                found = _transcribed(outcome)
+                found = _transcribed(outcome, request)
             except Bili2TextError as error:
                 yield Untranslated(outcome.name, error)
                 continue
@@ -105,7 +105,7 @@ def _side_by_side(
     return same
 
 
-def _transcribed(outcome: Outcome) -> _Transcribed | None:
+def _transcribed(outcome: Outcome, request: Request) -> _Transcribed | None:
     """Return what there is to translate of a recording; of one that was there already, from its files.
 
     Raises SourceError for files of ours that cannot be read any more.
@@ -118,7 +118,9 @@ def _transcribed(outcome: Outcome) -> _Transcribed | None:
         if best is None:
             return None
         folder, stem = _place(outcome.paths)
-        return _Transcribed(outcome.name, read(best), folder, stem)
+        captions = read(best)
+        language = captions.language or outcome.language or request.listening.language or ""
+        return _Transcribed(outcome.name, replace(captions, language=language), folder, stem)
     return None
 
 

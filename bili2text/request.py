@@ -95,6 +95,7 @@ class Skipped:
     paths: tuple[Path, ...]
     coverage: float | None = None  # the share (0..1) of speech that has text; None: not known
     lost: float = 0.0  # seconds of sound that the file should have had
+    language: str = ""  # of its text; "" where it is not known
 
 
 @dataclass(frozen=True, slots=True)

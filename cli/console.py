@@ -89,13 +89,13 @@ class _Lines:
 
     def note(self, text: str) -> None:
         if self._remarks:
-            print(clean_text(text), file=self._stream, flush=True)
+            _line(self._stream, clean_text(text))
 
     def warn(self, text: str) -> None:
-        print(f"warning: {clean_text(text)}", file=self._stream, flush=True)
+        _line(self._stream, f"warning: {clean_text(text)}")
 
     def show(self, text: str) -> None:
-        print("\n".join(clean_lines(text)), file=self._stream, flush=True)
+        _line(self._stream, "\n".join(clean_lines(text)))
 
 
 class _Json:
@@ -117,7 +117,7 @@ class _Json:
         self.line({"event": "shown", "lines": clean_lines(text)})
 
     def line(self, event: dict[str, Any]) -> None:
-        print(json.dumps(event, ensure_ascii=False), file=self._stream, flush=True)
+        _line(self._stream, json.dumps(event, ensure_ascii=False))
 
 
 class _JsonWork(_Work):
@@ -225,6 +225,12 @@ class _BarWork(_Work):
     def finished(self) -> None:
         self._bar.remove_task(self._task)
         self._ended()
+
+
+def _line(stream: TextIO, text: str) -> None:
+    # in one write: another thread may have something to say at this moment
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def _amount(done: float, total: float | None, unit: str) -> str:

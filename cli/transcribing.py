@@ -39,6 +39,7 @@ def transcribe(values: dict[str, Any]) -> None:
     from bili2text.translation_request import Translation, Untranslated
     from cli import translate
 
+    alone = len(sources) == 1 and not values["playlist_items"] and not values["yes_playlist"]
     translated: list[Translated] = []
     failed: list[Failed] = []
     lost = 0.0
@@ -46,7 +47,7 @@ def transcribe(values: dict[str, Any]) -> None:
     count = 0
     for outcome in _outcomes(values, sources):
         if isinstance(outcome, (Translation, Untranslated)):
-            translate.report(outcome, as_json=values["as_json"])
+            translate.report(outcome, as_json=values["as_json"], alone=alone)
             translated.append(outcome)
             continue
         count += 1

@@ -135,7 +135,7 @@ def _translate(values: dict[str, Any]) -> None:
     try:
         for path in values["files"]:
             outcome = translating.file(path)
-            report(outcome, as_json=values["as_json"])
+            report(outcome, as_json=values["as_json"], alone=len(values["files"]) == 1)
             outcomes.append(outcome)
     finally:
         translating.close()
@@ -159,8 +159,11 @@ def wanted(values: dict[str, Any]) -> TranslationRequest:
     return translation_request(values, output)
 
 
-def report(outcome: Translated, *, as_json: bool) -> None:
-    """Print what came of one translation: its files, a line each, or one JSON object."""
+def report(outcome: Translated, *, as_json: bool, alone: bool = False) -> None:
+    """Print what came of one translation: its files, a line each, or one JSON object.
+
+    The error of one that is `alone` is left to `end`.
+    """
     from bili2text.translation_request import Translation
     from cli.transcribing import write
 
@@ -170,7 +173,7 @@ def report(outcome: Translated, *, as_json: bool) -> None:
         write(outcome.text)
     else:
         write("".join(f"{path}\n" for path in outcome.paths))
-    if not isinstance(outcome, Translation) and outcome.why is not None:
+    if not isinstance(outcome, Translation) and outcome.why is not None and not alone:
         hint = f" ({outcome.why.hint})" if outcome.why.hint else ""
         click.echo(clean_text(f"error: {outcome.name}: {outcome.why.message}{hint}"), err=True)
 
@@ -180,6 +183,8 @@ def end(outcomes: list[Translated]) -> None:
     from bili2text.translation_request import Translation, Untranslated
 
     failed = [one.why for one in outcomes if isinstance(one, Untranslated) and one.why is not None]
+    if len(failed) == len(outcomes) == 1:
+        raise failed[0]
     if failed:
         said = f"{len(failed)} of {len(outcomes)} could not be translated"
         kind = type(failed[0]) if len(failed) == len(outcomes) else Incomplete

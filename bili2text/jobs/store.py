@@ -47,6 +47,7 @@ class About:
     written: str = ""  # a mark of how the outputs were written: their shape and script
     coverage: float | None = None  # the share (0..1) of speech that has text; None until it is finished
     lost: float = 0.0  # seconds of sound that the file should have had
+    language: str = ""  # of the text, once it is known
 
 
 class Jobs:
@@ -191,7 +192,8 @@ def _parsed(facts: dict[str, Any]) -> About:
             raise ValueError(name)
     _is(facts["redacted"], bool)
     _is(facts["done"], int), _is(facts["total"], int)
-    _is(facts.setdefault("written", ""), str)
+    for name in ("written", "language"):
+        _is(facts.setdefault(name, ""), str)
     facts["seconds"], facts["lost"] = _finite(facts["seconds"]), _finite(facts.get("lost", 0.0))
     if facts.get("coverage") is not None:
         facts["coverage"] = _finite(facts["coverage"])

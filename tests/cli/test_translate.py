@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from words_model import running
 
-from tests.cli.conftest import Run
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-WORDS = (
-    "river lamp garden stone window morning letter bridge silver cloud bread forest music teacher winter "
-    "ticket harbor blanket mirror candle orchard pepper saddle thunder velvet"
-).split()
 ZH = (
     "今天天气很好。",
     "我们去公园散步。",
@@ -31,44 +24,10 @@ ZH = (
 )
 
 
-class Model(BaseHTTPRequestHandler):
-    """Says words that depend on what it was asked, and on nothing else."""
-
-    delay = 0.0
-
-    def do_GET(self):
-        self._say({"data": [{"id": "words"}]})
-
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        last = asked["messages"][-1]["content"]
-        digest = hashlib.sha256(last.encode()).digest()
-        text = " ".join(WORDS[byte % len(WORDS)] for byte in digest[:6]).capitalize() + "."
-        time.sleep(type(self).delay)
-        message = {"role": "assistant", "content": text}
-        self._say(
-            {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"completion_tokens": 9}}
-        )
-
-    def _say(self, body):
-        raw = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def model() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("OneModel", (Model,), {}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
+    with running() as address:
+        yield f"{address}/v1"
 
 
 def srt(lines: tuple[str, ...]) -> str:
