@@ -11,9 +11,10 @@ HAN = "々〇㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff"
 
 _LITERAL = re.compile(
     # a link; Chinese belongs to it only after / or =, as in the addresses of encyclopaedias
-    rf"[A-Za-z][A-Za-z0-9+.-]*://[!-~]+(?:(?<=[/=])[{HAN}]+[!-~]*)*"
+    # lengths are bounded, so that a long row of letters takes no more than its length (RFC 5321: 64)
+    rf"[A-Za-z][A-Za-z0-9+.-]{{0,20}}://[!-~]+(?:(?<=[/=])[{HAN}]+[!-~]*)*"
     r"|www\.[!-~]+"
-    r"|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
+    r"|[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
     r"|`[^`\n]+`"
 )
 _TRAILING = ",.;:!?)]}'\""  # belong to the sentence around a link, not to it
