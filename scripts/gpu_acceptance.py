@@ -1,10 +1,14 @@
-"""Holds the plans against a real CUDA card: no out of memory, and peaks as computed. Ten minutes at most.
+"""Holds the plans against a real CUDA card: no out of memory, and peaks as computed.
 
-    python scripts/gpu_acceptance.py [--only probe,sweep] [--json docs/measurements/gpu_acceptance.json]
+    python scripts/gpu_acceptance.py [--only whisper] [--json docs/measurements/gpu_acceptance.json]
+        [--translators DIR] [--pairs FILE]
 
 Fills the card with ballast until 1.2 to 10 GiB are free, plans for what is left, runs real speech through the
 planned model in a process of its own, and compares. Models that are not on this disk are made with random
-weights in their shape (scripts/shapes.py, up to 5 GB below --work): memory does not depend on the values.
+weights in their shape: memory does not depend on the values. Ten minutes at most for the half `whisper`
+(scripts/shapes.py, up to 5 GB below --work), and as long for the half `translation`, which chooses, loads,
+hands over to and squeezes translators (scripts/decoders.py, up to 25 GB, and the extra `qwen`; with --shapes
+Qwen3-0.6B it is 3 GB). What takes real weights or --pairs is not measured without them.
 Exit codes: 0 all assertions held, 1 some did not, 2 usage, 4 no card.
 """
 
@@ -16,12 +20,14 @@ import platform
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from acceptance.bench import bench
+from acceptance.bench import Bench, bench
 from acceptance.report import RESULTS, earlier, failures, plot, write
-from acceptance.run import SECTIONS, run
+from acceptance.run import HALVES, SECTIONS, TRANSLATION, run
+from acceptance.translators import SHAPES
 from acceptance.values import Json, Section
 from accuracy import samples
 
@@ -35,7 +41,10 @@ from bili2text.plan.values import Wishes
 
 _NO_CARD = 4
 _FACTS = ("name", "total_mib", "driver", "sms", "display", "integrated", "driver_model", "mig")
-_PACKAGES = ("ctranslate2", "faster-whisper", "nvidia-ml-py", "nvidia-cublas-cu12", "numpy")
+_PACKAGES = (
+    "ctranslate2", "faster-whisper", "nvidia-ml-py", "nvidia-cublas-cu12", "numpy", "torch", "transformers",
+    "kernels",
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,7 +89,10 @@ def _measured(device: Device, options: argparse.Namespace, work: Path) -> int:
     found: list[Section] = []
     facts = about(device)
     kept = earlier(options.json, facts)
-    whole = bench(device, places, work, sounds, options.cublas)
+    whole = bench(
+        device, places, work, sounds, options.cublas, options.translators, options.shapes, options.pairs
+    )
+    _make(whole, options.only)
     for section in run(whole, options.only, 60 * options.minutes):
         found.append(section)
         write(options.json, facts, kept, found)
@@ -96,19 +108,45 @@ def _measured(device: Device, options: argparse.Namespace, work: Path) -> int:
     return 1 if wrong else 0
 
 
+def _make(whole: Bench, names: Sequence[str]) -> None:
+    """Make the translators that are not there; it takes minutes, which no section is charged with."""
+    if TRANSLATION.keys().isdisjoint(names):
+        return
+    try:
+        for given in whole.translators.plain():
+            print(f"{given.model.name}, {given.weights} weights: {given.model.weight_bytes / 1e9:.1f} GB")
+    except (Bili2TextError, ValueError, OSError) as error:  # the other half can do without
+        print(f"no more translators: {error}", file=sys.stderr)
+
+
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--only", type=_names, default=tuple(SECTIONS), help="sections, with commas between")
+    parser.add_argument(
+        "--only", type=_names, default=tuple(SECTIONS), help="sections or halves, with commas between"
+    )
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--plot", type=Path, help="a picture of the sweep, .svg or .png")
     parser.add_argument("--gpu", help="the card, by the beginning of its UUID")
     parser.add_argument(
-        "--minutes", type=float, default=9.5, help="for all of it; each section has its share"
+        "--minutes", type=float, default=9.5, help="for each half; each section has its share"
     )
     parser.add_argument(
         "--work", type=Path, help="where models are made and kept; left out: a temporary folder"
     )
     parser.add_argument("--model-dir", type=Path, help="where real models are, besides the usual places")
+    parser.add_argument(
+        "--translators",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="real ones: folders of models, or of such folders",
+    )
+    parser.add_argument(
+        "--shapes", type=_shapes, default=SHAPES, help="translators to make, with commas between"
+    )
+    parser.add_argument(
+        "--pairs", type=Path, help="for real translators: a source, a tab, its translation; or hsk"
+    )
     parser.add_argument(
         "--sound", type=Path, nargs="+", help="English speech; left out: pytest-audioeval's clips"
     )
@@ -117,11 +155,20 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _names(text: str) -> tuple[str, ...]:
+    names: list[str] = []
+    for name in text.split(","):
+        if name not in SECTIONS and name not in HALVES:
+            raise argparse.ArgumentTypeError(f"{name!r} is no section: {', '.join((*HALVES, *SECTIONS))}")
+        names += HALVES.get(name, (name,))
+    return tuple(dict.fromkeys(names))
+
+
+def _shapes(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
     for name in names:
-        if name not in SECTIONS:
-            raise argparse.ArgumentTypeError(f"{name!r} is no section: {', '.join(SECTIONS)}")
-    return names
+        if name not in SHAPES:
+            raise argparse.ArgumentTypeError(f"{name!r} is not made: {', '.join(SHAPES)}")
+    return tuple(name for name in SHAPES if name in names)
 
 
 def _version(package: str) -> str | None:

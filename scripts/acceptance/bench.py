@@ -16,7 +16,8 @@ from shapes import make
 
 from acceptance.ballast import Ballast, ballast
 from acceptance.children import Ended, ask
-from acceptance.values import Deadline, Json, Task
+from acceptance.translators import SHAPES, Translators
+from acceptance.values import Asked, Deadline, Errand, Json, Task
 from bili2text.audio.decode import Decoder
 from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import Bili2TextError
@@ -29,6 +30,8 @@ from bili2text.plan.choose import choose
 from bili2text.plan.footprint import Setting
 from bili2text.plan.machine import cores, free_ram_gib
 from bili2text.plan.values import Machine, Plan, Stock, Wishes
+from bili2text.translators.engine import Load
+from bili2text.translators.remote import child_environment
 
 SPEECH_SECONDS = 240.0  # of the recording; a batch that is longer hears it again
 _LIBRARIES = ("libcublas", "libcublasLt")
@@ -65,7 +68,10 @@ class Bench:
     models: Models
     sound: Path
     environ: Mapping[str, str]  # of the children
+    translators: Translators
     adapt: Callable[[Task], Task] = lambda task: task  # to where the children compute
+    adapt_asked: Callable[[Asked], Asked] = lambda asked: asked
+    adapt_errand: Callable[[Errand], Errand] = lambda errand: errand
 
     def task(self, folder: Path, setting: Setting, *, longest: bool = True) -> Task:
         """Return a task on this card."""
@@ -83,18 +89,49 @@ class Bench:
         environ = {**self.environ, **(extra or {})}
         return ask(f"acceptance.{module}", self.adapt(task).text(), environ, seconds, answer)
 
+    def translate(self, asked: Asked, seconds: float, extra: Mapping[str, str] | None = None) -> Ended:
+        """Run a translator in a child with the environment that the program gives to its own."""
+        asked = self.adapt_asked(asked)
+        load = Load(Path(asked.folder), asked.engine, asked.device)
+        environ = child_environment(self.environ, load, asked.uuid, self.device.total_mib)
+        return ask("acceptance.translate_child", asked.text(), {**environ, **(extra or {})}, seconds)
+
+    def errand(
+        self,
+        module: str,
+        errand: Errand,
+        seconds: float,
+        answer: Callable[[Json], str | None] = lambda _: None,
+    ) -> Ended:
+        """Run a child of this package on an errand."""
+        return ask(
+            f"acceptance.{module}", self.adapt_errand(errand).text(), self.environ, max(5.0, seconds), answer
+        )
+
+    def machine(self, free_mib: int) -> Machine:
+        """Return this computer with its one card and so much free on it."""
+        card = replace(self.device, free_mib=free_mib, holders=())
+        return Machine(Cards((card,)), free_ram_gib(), cores(), library=version("ctranslate2"))
+
     def planned(self, free_mib: int) -> Plan:
         """Return what the program would do with so much free and any model at hand. Raises OutOfMemory.
 
         Nothing that earlier runs taught counts: the formula is what is examined.
         """
-        card = replace(self.device, free_mib=free_mib, holders=())
-        machine = Machine(Cards((card,)), free_ram_gib(), cores(), library=version("ctranslate2"))
-        wishes = Wishes(device=f"cuda:{card.index}", cpu_fallback=False)
-        return choose(wishes, machine, Stock((), may_download=True))
+        wishes = Wishes(device=f"cuda:{self.device.index}", cpu_fallback=False)
+        return choose(wishes, self.machine(free_mib), Stock((), may_download=True))
 
 
-def bench(device: Device, places: Places, work: Path, sounds: Sequence[Path], cublas: Path | None) -> Bench:
+def bench(
+    device: Device,
+    places: Places,
+    work: Path,
+    sounds: Sequence[Path],
+    cublas: Path | None,
+    translators: Sequence[Path] = (),
+    shapes: Sequence[str] = SHAPES,
+    pairs: Path | None = None,
+) -> Bench:
     """Return the bench of a real card; what it makes lies below `work`.
 
     Raises Bili2TextError when a sound cannot be read, OSError when the disk does not take what is made.
@@ -102,13 +139,17 @@ def bench(device: Device, places: Places, work: Path, sounds: Sequence[Path], cu
     environ = _environ(device, work, cublas)
     sound = work / "speech.wav"
     speech(sounds, sound)
+    models = Models(places, work / "models")
     return Bench(
         device,
         lambda: free_mib_now(device.uuid),
         lambda: ballast(environ),
-        Models(places, work / "models"),
+        models,
         sound,
         environ,
+        Translators(
+            tuple(translators), work / "translators", lambda: models.folder("base")[0], tuple(shapes), pairs
+        ),
     )
 
 

@@ -38,6 +38,18 @@ class Gauge(Protocol):
         """Return MiB at the peak since then, `used` and, where it differs, `reserved`; None when not told."""
 
 
+class Placed(Protocol):
+    """Something that is done at a place."""
+
+    @property
+    def device(self) -> str:
+        """Return "cpu" or "cuda"."""
+
+    @property
+    def uuid(self) -> str:
+        """Return the card's."""
+
+
 class PoolGauge:
     """The driver's pool: exact, the CUDA context and what cuBLAS takes by itself left out."""
 
@@ -73,7 +85,7 @@ def gauge(task: Task) -> Gauge:
     return PoolGauge(DriverPool(0)) if task.device == "cuda" else ProcessGauge()
 
 
-def free_now(task: Task) -> Callable[[], int | None]:
+def free_now(task: Placed) -> Callable[[], int | None]:
     """Return what tells the free memory in MiB; on the CPU, what this process leaves of a terabyte."""
     if task.device == "cuda":
         return lambda: free_mib_now(task.uuid)

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
+
+import psutil
 
 from acceptance.values import Deadline, Json
 from bili2text.gpu.cuda import ended
@@ -69,6 +71,26 @@ def ask(
         finally:
             _end(child)
         return Ended(said, how, _last(complaints))
+
+
+def command(words: Sequence[str], environ: Mapping[str, str], seconds: float) -> tuple[str, str]:
+    """Return what a program of ours wrote, and what went wrong, or "". Late, it ends with all it started."""
+    with tempfile.TemporaryFile() as complaints:
+        child = subprocess.Popen(
+            [sys.executable, *words], stdout=subprocess.PIPE, stderr=complaints, env={**environ},
+            text=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+        try:
+            said, _ = child.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            for one in psutil.Process(child.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    one.kill()
+            return "", "ended for want of time"
+        finally:
+            _end(child)
+        wrong = "" if child.returncode == 0 else _last(complaints) or ended(child.returncode)
+        return said, wrong
 
 
 def say(values: Json) -> None:

@@ -23,12 +23,12 @@ def pressure(bench: Bench, deadline: Deadline) -> Iterator[Found]:
     task = bench.task(folder, _SETTING)
     with bench.ballast() as held:
         free = fill(held, bench.free_now, START_MIB)
-        quiet = bench.run("pressure_child", task, deadline.left / 2, answer=_go)
+        quiet = bench.run("pressure_child", task, deadline.left / 2, answer=go_on)
         yield Row({"run": "undisturbed", "free_mib": free, **_row(quiet)})
         settled(bench.free_now, (free or 0) - NEAR)
         fill(held, bench.free_now, START_MIB)
         grown: list[int | None] = []
-        pressed = bench.run("pressure_child", task, deadline.left, answer=_grow(bench, held, grown))
+        pressed = bench.run("pressure_child", task, deadline.left, answer=grow(bench, held, grown))
         yield Row({"run": "pressed", "left_mib": grown[0] if grown else None, **_row(pressed)})
     yield from judged(quiet, pressed, bool(grown))
 
@@ -51,11 +51,14 @@ def judged(quiet: Ended, pressed: Ended, grew: bool) -> Iterator[Check]:
     yield Check("no speech is lost at the end", apart <= _END_SECONDS, f"{apart:.1f} s apart")
 
 
-def _go(said: Json) -> str | None:
+def go_on(said: Json) -> str | None:
+    """Answer a child that halts: nothing happens meanwhile."""
     return "go on" if "halted" in said else None
 
 
-def _grow(bench: Bench, held: Ballast, grown: list[int | None]) -> Callable[[Json], str | None]:
+def grow(bench: Bench, held: Ballast, grown: list[int | None]) -> Callable[[Json], str | None]:
+    """Return the answer to a child that halts: a neighbour has taken the rest; `grown` says what is left."""
+
     def answer(said: Json) -> str | None:
         if "halted" not in said:
             return None

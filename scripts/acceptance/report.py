@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from acceptance.run import WHISPER
 from acceptance.values import Json, Section
 from bili2text.files import write_whole
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "measurements" / "gpu_acceptance.json"
-_NOTHING = "not measured\n"
+NOTHING = "not measured\n"
 
 
 def earlier(path: Path, about: Json) -> Json:
@@ -44,7 +45,7 @@ def failures(sections: Sequence[Section]) -> list[str]:
 def gpu_table(path: Path = RESULTS) -> str:
     """Return what was measured as Markdown for docs/gpu.md; "not measured" where nothing was."""
     if not path.is_file():
-        return _NOTHING
+        return NOTHING
     found = json.loads(path.read_text(encoding="utf-8"))
     card = found["card"]
     head = (
@@ -52,13 +53,13 @@ def gpu_table(path: Path = RESULTS) -> str:
         f"CTranslate2 {found['versions']['ctranslate2']}, {found['measured']}. The rest of the card was "
         "held by another process; every text was made as long as the decoder allows.\n"
     )
-    return "\n".join((head, *_sweep(found), "", *_stages(found), "", *_checks(found))) + "\n"
+    return "\n".join((head, *_sweep(found), "", *_stages(found), "", *checks(found, WHISPER))) + "\n"
 
 
 def plot(path: Path, target: Path) -> bool:
     """Draw plan and peak over the free memory, SVG or PNG by the name; False where nothing can be drawn."""
     rows = [
-        row for row in _rows(json.loads(path.read_text(encoding="utf-8")), "sweep") if row.get("peak_mib")
+        row for row in rows_of(json.loads(path.read_text(encoding="utf-8")), "sweep") if row.get("peak_mib")
     ]
     try:
         from matplotlib.figure import Figure
@@ -85,7 +86,8 @@ def _silent(section: Section) -> bool:
     return section.state == "failed" or (section.state == "out of time" and not told)
 
 
-def _rows(found: Json, section: str) -> list[Json]:
+def rows_of(found: Json, section: str) -> list[Json]:
+    """Return a section's rows; none where it was not run."""
     rows: list[Json] = found["sections"].get(section, {}).get("rows", [])
     return rows
 
@@ -95,15 +97,15 @@ def _sweep(found: Json) -> list[str]:
         "| free GiB | plan | weights | planned MiB | peak MiB | peak/plan | x realtime | next larger |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for row in _rows(found, "sweep"):
+    for row in rows_of(found, "sweep"):
         if "skipped" in row:
             lines.append(f"| {row['target_gib']} | {row['skipped']} | | | | | | |")
             continue
         share = "not measured" if row["share"] is None else f"{row['share']:.0%}"
-        peak = row["wrong"] or _told(row["peak_mib"]) + (" (cut short)" if row["cut"] else "")
+        peak = row["wrong"] or told(row["peak_mib"]) + (" (cut short)" if row["cut"] else "")
         cells = (
             row["target_gib"], _plan(row), row["weights"], row["need_mib"],
-            peak.replace("|", "/"), share, _told(row["speed"]), _next(row["larger"]),
+            peak.replace("|", "/"), share, told(row["speed"]), _next(row["larger"]),
         )  # fmt: skip
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return lines
@@ -122,30 +124,33 @@ def _next(larger: Json | None) -> str:
 
 
 def _stages(found: Json) -> list[str]:
-    rows = _rows(found, "footprint")
+    rows = rows_of(found, "footprint")
     if not rows:
         return ["The stages one by one: not measured."]
     names = tuple(rows[0]["stages"])
     lines = [f"| measured / computed MiB | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for row in rows:
-        cells = [f"{_told(one.get('used'))} / {one['computed']}" for one in row["stages"].values()]
+        cells = [f"{told(one.get('used'))} / {one['computed']}" for one in row["stages"].values()]
         lines.append(f"| {row['model']}, {row['compute_type']}, batch {row['batch']} | {' | '.join(cells)} |")
     return lines
 
 
-def _checks(found: Json) -> list[str]:
-    checks = [(name, one) for name, section in found["sections"].items() for one in section["checks"]]
-    held = sum(one["held"] is True for _, one in checks)
-    lines = [f"Of {len(checks)} assertions {held} held."]
+def checks(found: Json, names: Container[str]) -> list[str]:
+    """Return how many assertions of these sections held, and a line for each that did not."""
+    there = {name: section for name, section in found["sections"].items() if name in names}
+    made = [(name, one) for name, section in there.items() for one in section["checks"]]
+    held = sum(one["held"] is True for _, one in made)
+    lines = [f"Of {len(made)} assertions {held} held."]
     for said, verdict in (("did not hold", False), ("could not be told", None)):
         some = [
             f"- {said}: {name}: {one['what']}: {one['figure']}"
-            for name, one in checks
+            for name, one in made
             if one["held"] is verdict
         ]
         lines += some
     return lines
 
 
-def _told(value: object) -> str:
+def told(value: object) -> str:
+    """Return a figure as a cell."""
     return "not measured" if value is None else str(value)

@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from acceptance.allocators import allocators
 from acceptance.bench import Bench
+from acceptance.choice import choice
+from acceptance.float8_as_planned import float8_as_planned
 from acceptance.footprints import footprint
+from acceptance.half import half
+from acceptance.handing_over import handing_over
+from acceptance.needs import needs
 from acceptance.precisions import precisions
 from acceptance.pressing import pressure
 from acceptance.probing import context, probe
+from acceptance.squeezing import squeezing
 from acceptance.sweep import sweep
+from acceptance.torch_allocator import torch_allocator
 from acceptance.values import Check, Deadline, Found, Json, OutOfTime, Section, State
 
 Measure = Callable[[Bench, Deadline], Iterator[Found]]
 
-SECTIONS: Mapping[str, Measure] = {
+WHISPER: Mapping[str, Measure] = {
     "probe": probe,
     "context": context,
     "sweep": sweep,
@@ -24,7 +31,18 @@ SECTIONS: Mapping[str, Measure] = {
     "footprint": footprint,
     "allocators": allocators,
 }
-# Parts of the whole time: together less than one, the rest is for making models and giving memory back.
+TRANSLATION: Mapping[str, Measure] = {
+    "choice": choice,
+    "handover": handing_over,
+    "squeeze": squeezing,
+    "float8": float8_as_planned,
+    "torch": torch_allocator,
+    "needs": needs,
+    "half": half,
+}
+HALVES = {"whisper": WHISPER, "translation": TRANSLATION}  # each has the whole time
+SECTIONS: Mapping[str, Measure] = {**WHISPER, **TRANSLATION}
+# Parts of a half's time: together less than one, the rest is for making models and giving memory back.
 SHARES = {
     "probe": 0.03,
     "context": 0.12,
@@ -33,6 +51,13 @@ SHARES = {
     "precisions": 0.08,
     "footprint": 0.16,
     "allocators": 0.08,
+    "choice": 0.12,
+    "handover": 0.13,
+    "squeeze": 0.11,
+    "float8": 0.05,
+    "torch": 0.08,
+    "needs": 0.36,
+    "half": 0.12,
 }
 
 
@@ -42,10 +67,11 @@ def run(
     seconds: float,
     sections: Mapping[str, Measure] = SECTIONS,
 ) -> Iterator[Section]:
-    """Yield each section when it is over; each has its share of `seconds`, and no more than what is left."""
-    whole = Deadline(seconds)
+    """Yield each section when it is over; each has its share of its half's `seconds`, or what is left."""
+    whole: dict[bool, Deadline] = {}
     for name in names:
-        yield _section(bench, name, sections[name], min(SHARES[name] * seconds, whole.left))
+        half = whole.setdefault(name in TRANSLATION, Deadline(seconds))
+        yield _section(bench, name, sections[name], min(SHARES[name] * seconds, half.left))
 
 
 def _section(bench: Bench, name: str, measure: Measure, seconds: float) -> Section:

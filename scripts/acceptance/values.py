@@ -6,9 +6,12 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from bili2text.plan.footprint import Setting
+from bili2text.translators.engine import EngineName
+from bili2text.translators.footprint import PROMPT, REPLY
 
 Json = dict[str, Any]
 State = Literal["done", "out of time", "failed"]
@@ -67,6 +70,60 @@ def task_of(text: str) -> Task:
     """Return what `Task.text` wrote."""
     values = json.loads(text)
     return Task(**{**values, "setting": Setting(**values["setting"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a child process has a translator do: prompts as long as can be, answered as long as can be."""
+
+    folder: str  # of the model
+    engine: EngineName
+    precision: str
+    batches: tuple[int, ...]  # one after the other, the larger later
+    device: str = "cuda"
+    uuid: str = ""  # of the card
+    prompt: int = PROMPT  # tokens
+    reply: int = REPLY  # tokens
+
+    def text(self) -> str:
+        """Return it as one argument of a command line."""
+        return json.dumps(asdict(self))
+
+
+def asked_of(text: str) -> Asked:
+    """Return what `Asked.text` wrote."""
+    values = json.loads(text)
+    return Asked(**{**values, "batches": tuple(values["batches"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a child process does with the whole program: recordings or subtitles to translations."""
+
+    sources: tuple[str, ...]
+    translator: str  # its folder
+    work: str  # a folder that is not there yet, for what is written
+    whisper: str = ""  # its folder
+    device: str = "auto"
+    uuid: str = ""  # of the card
+    target: str = "zh"
+    batch_size: int = 4  # sentences at once: small, so that a text is several
+
+    def text(self) -> str:
+        """Return it as one argument of a command line."""
+        return json.dumps(asdict(self))
+
+    def named(self, said: str) -> str:
+        """Return a text with names for folders: where they lie is nobody's business."""
+        for folder in filter(None, (self.whisper, self.translator)):
+            said = said.replace(folder, Path(folder).name)
+        return said
+
+
+def errand_of(text: str) -> Errand:
+    """Return what `Errand.text` wrote."""
+    values = json.loads(text)
+    return Errand(**{**values, "sources": tuple(values["sources"])})
 
 
 class OutOfTime(Exception):
