@@ -2,237 +2,181 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from contextlib import closing
+from itertools import groupby
 from pathlib import Path
 
-from bili2text import results
-from bili2text.coverage import Report
 from bili2text.errors import Bili2TextError, SourceError, UsageError
-from bili2text.files import write_whole
-from bili2text.jobs.journal import Journal
-from bili2text.jobs.records import Survey
-from bili2text.jobs.store import AGAIN, STDIN, About, Jobs, State
+from bili2text.jobs.store import About, Jobs
 from bili2text.loading import Loader
 from bili2text.paths import cache_dir
 from bili2text.plan import explain
+from bili2text.plan.values import Plan
+from bili2text.prefetch import Finding, ahead, fetched
 from bili2text.progress import Progress
-from bili2text.recording import Listened, StaleJob, header, key_of, transcribe
-from bili2text.request import Failed, Outcome, Request, Result, Skipped
+from bili2text.recording import key_of
+from bili2text.request import Failed, Outcome, Request, Skipped
 from bili2text.source.fetch import open_source
 from bili2text.source.locate import locate
-from bili2text.source.media import Item, Media
-from bili2text.subtitles.save import all_there, formats_of, refuse_targets, save
-from bili2text.targets import STDOUT, Names, Owners, Target, manner, to_write
-from bili2text.transcribe.run import ChunkHeard
+from bili2text.source.media import Item
+from bili2text.subtitles.save import all_there, formats_of, refuse_targets
+from bili2text.targets import STDOUT, Names, Owners, Target, to_write
+from bili2text.work import Shared, Work
 
 _KEPT_DAYS = 30.0  # a finished job's journal, from which other formats can be written at once
-_EVERY = 2.0  # seconds between two writings of what is done so far, at least
-_SHARE = 20  # and at least so many times what the last writing took
+_PIPED = "-"
 
 
 def run(request: Request, progress: Progress, environ: Mapping[str, str]) -> Iterator[Outcome]:
     """Yield what came of each recording, one after the other; one that fails does not stop the next.
 
-    The model is loaded when the first recording is there, and once. Raises UsageError at once for an
-    output that cannot be, before anything is downloaded.
+    The model is loaded when the first recording is there, and once; of several links the next is downloaded
+    meanwhile. Raises UsageError at once for an output that cannot be, before anything is downloaded.
     """
-    formats = formats_of(request.output.formats)
-    if request.output.folder == STDOUT and len(formats) != 1:
-        raise UsageError("standard output takes one format", hint="name one, as in -f txt -o -")
-    with closing(Loader(request, progress, environ)) as loader:
-        plan = loader.check()
-        if request.explain:
-            progress.show(explain.text(plan))
+    with closing(Transcribing(request, progress, environ)) as transcribing:
+        transcribing.check()
+        # what is piped in is there only while it is being read, so nobody may be ahead of it
+        for piped, group in groupby(request.sources, key=lambda text: text.strip() == _PIPED):
+            texts = tuple(group)
+            if piped or (len(texts) == 1 and not request.link.playlist_items):
+                yield from (_outcome(transcribing, one) for one in _found(transcribing, texts, progress))
+                continue
+            with closing(ahead(lambda told: _fetched(transcribing, texts, told), progress)) as found:  # noqa: B023 - consumed within this turn
+                yield from (_outcome(transcribing, one) for one in found)
+
+
+def _found(transcribing: Transcribing, texts: Sequence[str], progress: Progress) -> Finding[Item | Failed]:
+    """Yield the items of every source; of one that cannot be opened, why."""
+    for text in texts:
+        try:
+            empty = True
+            for item in transcribing.items(text, progress):
+                empty = False
+                yield item
+            if empty:
+                raise SourceError(f"nothing was chosen from {text}", hint="check --playlist-items")
+        except Bili2TextError as error:
+            yield Failed(text, light(error))
+
+
+def _fetched(transcribing: Transcribing, texts: Sequence[str], progress: Progress) -> Finding[Item | Failed]:
+    for one in _found(transcribing, texts, progress):
+        yield fetched(one) if isinstance(one, Item) and transcribing.left_out(one) is None else one
+
+
+def _outcome(transcribing: Transcribing, one: Item | Failed) -> Outcome:
+    return one if isinstance(one, Failed) else transcribing.item(one)
+
+
+class Transcribing:
+    """Transcribes one recording after the other, with one model loaded once. Close it."""
+
+    def __init__(self, request: Request, progress: Progress, environ: Mapping[str, str]) -> None:
+        """Nothing is probed, loaded or downloaded yet."""
+        self._environ = environ
         jobs = Jobs(cache_dir(environ))
-        jobs.clean(older_than_days=_KEPT_DAYS)
-        job = _Run(request, formats, progress, loader, jobs, Owners(jobs), Names())
-        for text in request.sources:
+        loader = Loader(request, progress, environ)
+        self._run = Shared(request, formats_of(request.output.formats), progress, loader, jobs)
+        self._owners = Owners(jobs)
+        self._looking = threading.Lock()  # who fetches ahead asks what need not be
+        self.names = Names()
+
+    def check(self) -> Plan:
+        """Return the plan as of now, shown where that is asked for.
+
+        Raises UsageError for an output that cannot be, and what `Loader.check` raises.
+        """
+        run = self._run
+        if run.request.output.folder == STDOUT and len(run.formats) != 1:
+            raise UsageError("standard output takes one format", hint="name one, as in -f txt -o -")
+        plan = run.loader.check()
+        if run.request.explain:
+            run.progress.show(explain.text(plan))
+        run.jobs.clean(older_than_days=_KEPT_DAYS)
+        return plan
+
+    def items(self, source: str, progress: Progress) -> Iterator[Item]:
+        """Yield what a source holds, nothing of it fetched. Raises what `locate` and `open_source` raise."""
+        found = locate(source, exists)
+        yield from open_source(found, self._run.request.link, cache_dir(self._environ), progress)
+
+    def left_out(self, item: Item, prefix: str = "") -> Target | None:
+        """Return the files that --skip leaves an item out for; None where it has to be fetched, to know.
+
+        That is told before a byte of it is downloaded, by the title and id that the site says.
+        """
+        output = self._run.request.output
+        if not output.skip or item.preview is None:
+            return None
+        with self._looking:
             try:
-                empty = True
-                for item in open_source(locate(text, _exists), request.link, cache_dir(environ), progress):
-                    empty = False
-                    yield _outcome(job, item)
-                if empty:
-                    raise SourceError(f"nothing was chosen from {text}", hint="check --playlist-items")
-            except Bili2TextError as error:
-                yield Failed(text, _light(error))
+                target = self.names.expected(item.preview, output, self._run.formats, prefix)
+            except SourceError:
+                return None
+            owners = self._owners.of(target.all, sure=False)
+        return target if all_there(target.paths) and _finished(owners) else None
 
+    def item(self, item: Item, prefix: str = "") -> Outcome:
+        """Return what came of an item; names of its files begin with `prefix`. An error of ours is in it."""
+        try:
+            target = self.left_out(item, prefix)
+            if target is not None:
+                self.names.take(target.paths)
+                return self._left(item, target, self._owners.of(target.all, sure=False))
+            return self._transcribed(item, prefix)
+        except Bili2TextError as error:
+            return Failed(item.name, light(error))
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What all recordings of a run share."""
-
-    request: Request
-    formats: tuple[str, ...]
-    progress: Progress
-    loader: Loader
-    jobs: Jobs
-    owners: Owners
-    names: Names
-
-
-def _outcome(job: _Run, item: Item) -> Outcome:
-    try:
+    def _transcribed(self, item: Item, prefix: str) -> Outcome:
+        run, output = self._run, self._run.request.output
         media = item.fetch()
-        target = job.names.target(media, job.request.output, job.formats)
-        output = job.request.output
-        owners = job.owners.of(target.all, sure=not (output.skip or output.overwrite))
-        finished = all(owner.state == "finished" for owner in owners.values())
-        if output.skip and all_there(target.paths) and finished:
-            return _left(job, item, target, owners)
-        key = key_of(media, job.request, job.progress)
-        wanted = to_write(target, owners, key, job.request)
+        with self._looking:
+            target = self.names.target(media, output, run.formats, prefix)
+            owners = self._owners.of(target.all, sure=not (output.skip or output.overwrite))
+        if output.skip and all_there(target.paths) and _finished(owners):
+            return self._left(item, target, owners)
+        key = key_of(media, run.request, run.progress)
+        wanted = to_write(target, owners, key, run.request)
         if all_there(target.paths) and not set(target.paths) & set(wanted):
-            return _left(job, item, target, owners)
+            return self._left(item, target, owners)
         # what this very job began, or has finished, is its own to go on with
         mine = {path for path, owner in owners.items() if owner.key == key}
         for theirs in (True, False):
             paths = [path for path in target.all if (path in mine) != theirs]
             refuse_targets(paths, overwrite=output.overwrite or not theirs)
-        return _Work(job, item.name, media, target, key, wanted).done()
-    except Bili2TextError as error:
-        return Failed(item.name, _light(error))
+        return Work(run, item.name, media, target, key, wanted).done()
 
+    def close(self) -> None:
+        """Let go of the engine, and wait until its card has its memory back."""
+        self._run.loader.close()
 
-@dataclass(slots=True)
-class _Work:
-    """One recording being transcribed: its job is noted, its files are written as it goes on."""
-
-    job: _Run
-    name: str
-    media: Media
-    target: Target
-    key: str  # of its job
-    wanted: tuple[Path, ...]  # the files that are not there yet, or are to be replaced
-    _written: float = field(init=False, default=0.0)  # when, by the clock
-    _took: float = field(init=False, default=0.0)  # seconds
-
-    def done(self) -> Result:
-        """Transcribe it, and return what came of it. Raises what `recording.transcribe` raises."""
-        job = self.job
-        if job.request.fresh:
-            job.jobs.remove(self.key)
-        try:
-            return self._journaled()
-        except StaleJob as stale:
-            job.progress.note(f"{stale}: beginning anew")
-            job.jobs.remove(self.key)
-            return self._journaled()
-
-    def _journaled(self) -> Result:
-        job = self.job
-        journal = Journal.open(job.jobs.folder(self.key), header(), wait=self._wait)
-        try:
-            with journal:
-                return self._heard(journal)
-        except SourceError:
-            if journal.empty:  # there is nothing to go on with, so nothing to list
-                with suppress(Bili2TextError):  # another process has it by now
-                    job.jobs.remove(self.key)
-            raise
-
-    def _heard(self, journal: Journal) -> Result:
-        job = self.job
-        if journal.discarded:
-            job.progress.warn(journal.discarded)
-        if journal.empty:
-            self._note(0, 0, self.media.duration or 0.0, "running")
-        try:
-            listened = transcribe(
-                self.media, job.request, job.loader, job.progress, journal, self.key, self._told
-            )
-            return self._finished(listened)
-        except KeyboardInterrupt:
-            resume = f"to go on: bili2text jobs resume {self.key[:8]}"
-            job.progress.warn(AGAIN if self.media.site == "stdin" else resume)
-            raise
-
-    def _wait(self) -> None:
-        self.job.progress.note(f"{self.name}: another bili2text is at it: waiting for it")
-
-    def _told(self, chunks: Sequence[ChunkHeard], survey: Survey) -> None:
-        """Note how far it is, and write what there is: a file on the disk is valid at every moment."""
-        done = -(-len(chunks) // survey.group_size)
-        self._note(done, survey.groups, survey.duration, "running")
-        if self.target.folder is None or time.monotonic() - self._written < max(_EVERY, _SHARE * self._took):
-            return
-        began = time.monotonic()
-        content = results.document(self.job.request, self.media, chunks, survey, ())
-        save(content, self.target.folder, self.target.stem, self._formats, overwrite=True)
-        self._written = time.monotonic()
-        self._took = self._written - began
-
-    @property
-    def _formats(self) -> tuple[str, ...]:
-        pairs = zip(self.job.formats, self.target.paths, strict=False)  # standard output has no paths
-        return tuple(name for name, path in pairs if path in self.wanted)
-
-    def _finished(self, listened: Listened) -> Result:
-        job, target = self.job, self.target
-        content = results.document(job.request, self.media, listened.chunks, listened.survey, listened.steps)
-        report = results.report(content, listened)
-        if target.folder is not None:
-            save(content, target.folder, target.stem, self._formats, overwrite=True)
-        if target.report is not None:
-            write_whole(target.report, results.report_json(report), overwrite=True)
-        groups = listened.survey.groups
-        self._note(groups, groups, listened.survey.duration, "finished", report)
-        results.remark(job.progress, report, listened)
-        return Result(
-            self.name,
-            self.media,
-            content,
+    def _left(self, item: Item, target: Target, owners: Mapping[Path, About]) -> Skipped:
+        anew = "--overwrite writes it anew, --fresh --overwrite hears it anew"
+        self._run.progress.note(f"{item.name}: already there, left as it is ({anew})")
+        known = [owner for path, owner in owners.items() if path in target.paths]
+        return Skipped(
+            item.name,
             target.paths,
-            listened.survey.pin,
-            listened.speed,
-            listened.survey.damage.seconds,
-            report,
-        )
-
-    def _note(
-        self, done: int, total: int, seconds: float, state: State, report: Report | None = None
-    ) -> None:
-        self.job.jobs.note(
-            About(
-                key=self.key,
-                title=self.media.title,
-                source=STDIN if self.media.site == "stdin" else self.media.url or str(self.media.path),
-                command=self.job.request.command,
-                folder=str(Path.cwd()),
-                done=done,
-                total=total,
-                seconds=seconds,
-                state=state,
-                outputs=tuple(str(path.absolute()) for path in self.target.all),
-                written=manner(self.job.request),
-                coverage=report.coverage if report else None,
-                lost=report.damage.seconds if report else 0.0,
-            )
+            coverage=min((owner.coverage for owner in known if owner.coverage is not None), default=None),
+            lost=max((owner.lost for owner in known), default=0.0),
+            language=next((owner.language for owner in known if owner.language), ""),
         )
 
 
-def _left(job: _Run, item: Item, target: Target, owners: Mapping[Path, About]) -> Skipped:
-    anew = "--overwrite writes it anew, --fresh --overwrite hears it anew"
-    job.progress.note(f"{item.name}: already there, left as it is ({anew})")
-    known = [owner for path, owner in owners.items() if path in target.paths]
-    return Skipped(
-        item.name,
-        target.paths,
-        coverage=min((owner.coverage for owner in known if owner.coverage is not None), default=None),
-        lost=max((owner.lost for owner in known), default=0.0),
-    )
+def _finished(owners: Mapping[Path, About]) -> bool:
+    return all(owner.state == "finished" for owner in owners.values())
 
 
-def _exists(name: str) -> bool:
+def exists(name: str) -> bool:
+    """Return whether a file of that name is there; what cannot be a name is no file."""
     try:
         return Path(name).exists()
     except (OSError, ValueError):  # too long for a name, or a NUL in it: no file of ours
         return False
 
 
-def _light(error: Bili2TextError) -> Bili2TextError:
+def light(error: Bili2TextError) -> Bili2TextError:
     """Return the error without its traceback, which would keep every frame, and its sound, alive."""
     return error.with_traceback(None)

@@ -46,24 +46,35 @@ class Names:
     def __init__(self) -> None:
         self._taken: set[str] = set()  # in lower case: disks may not tell cases apart
 
-    def target(self, media: Media, output: Output, formats: Sequence[str]) -> Target:
-        """Return where this recording's files go. Raises SourceError for one that was named twice."""
+    def target(self, media: Media, output: Output, formats: Sequence[str], prefix: str = "") -> Target:
+        """Return where this recording's files go: names begin with `prefix`, and are its own from now on.
+
+        Raises SourceError for a recording that was named twice.
+        """
+        target = self.expected(media, output, formats, prefix)
+        self.take(target.paths)
+        return target
+
+    def expected(self, media: Media, output: Output, formats: Sequence[str], prefix: str = "") -> Target:
+        """Return what `target` would, with nothing taken yet. Raises SourceError, too."""
         folder = _folder(output, media)
         if folder is None:
             return Target(None, "", (), None)
-        stem = self._free(media, folder)
+        stem = self._free(media, folder, prefix)
         report = targets(folder, stem, (_REPORT,))[0] if output.report else None
         return Target(folder, stem, targets(folder, stem, formats), report)
 
-    def _free(self, media: Media, folder: Path) -> str:
+    def take(self, paths: Sequence[Path]) -> None:
+        """Let the name of these files, which differ in their extensions alone, be nobody else's."""
+        self._taken.update(_mark(path.with_suffix("")) for path in paths)
+
+    def _free(self, media: Media, folder: Path, prefix: str) -> str:
         """Return a stem that no other recording has: talk.mp3 and talk.wav, or two in two folders."""
-        stem = _stem(media)
-        longer = media.path.name if media.site == "file" else stem
+        stem = prefix + _stem(media)
+        longer = prefix + media.path.name if media.site == "file" else stem
         for candidate in (stem, longer, f"{stem} [{_digest(str(media.path))}]"):
             (path,) = targets(folder, candidate, ("txt",))
-            key = str(path).casefold()
-            if key not in self._taken:
-                self._taken.add(key)
+            if _mark(path.with_suffix("")) not in self._taken:
                 return candidate
         raise SourceError(f"the same recording again: {media.title}", hint="name it once")
 
@@ -126,6 +137,10 @@ def _refuse_other(path: Path, owner: About) -> NoReturn:
     if why:
         hint = f"pass --overwrite to replace it, or `bili2text jobs resume {owner.key[:8]}` to finish it"
     raise StorageError(f"already there{why}: {clean_text(str(path))}", hint=hint)
+
+
+def _mark(path: Path) -> str:
+    return str(path.absolute()).casefold()
 
 
 def _folder(output: Output, media: Media) -> Path | None:

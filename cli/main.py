@@ -21,6 +21,7 @@ COMMANDS = {
         "Transcript and subtitles of a link or file, on the GPU you have.",
     ),
     "audio": ("cli.audio", "The same on the CPU: slower, and never short of VRAM."),
+    "batch": ("cli.batch", "Lists of links, files and folders, in a run that goes on where it ended."),
     "translate": ("cli.translate", "Subtitles and transcripts into another language, by a local model."),
     "serve-translation": ("cli.serve_translation", "Keeps the translation model loaded for those who ask."),
     "plan": ("cli.plan", "What would run here now, or on a card you do not have, and why."),

@@ -28,7 +28,7 @@ def transcribe(values: dict[str, Any]) -> None:
     Raises the error of the only source, the first error when all fail, or Incomplete when some do, or
     when a recording was damaged.
     """
-    sources = (*values["sources"], *values["urls"], *_listed(values["batch_file"]))
+    sources = (*values["sources"], *values["urls"], *listed(values["batch_file"]))
     if not sources:
         raise UsageError(
             "no source was given",
@@ -112,7 +112,7 @@ def _end(failed: list[Failed], count: int, lost: float, thin: int) -> None:
         )
 
 
-def _listed(path: Path | None) -> tuple[str, ...]:
+def listed(path: Path | None) -> tuple[str, ...]:
     """Return the sources in a batch file: one a line, `#` and `;` begin remarks, as in yt-dlp."""
     if path is None:
         return ()

@@ -16,7 +16,7 @@ from bili2text.progress import Progress
 from bili2text.source.accept import accept
 from bili2text.source.local import open_file, spooled
 from bili2text.source.locate import Source
-from bili2text.source.media import Item, LinkOptions, Media, Offer
+from bili2text.source.media import Item, LinkOptions, Listed, Media, Offer
 from bili2text.source.parameters import backoff, parameters, playlist_slices
 from bili2text.source.redact import safe_url
 from bili2text.source.remedies import Fault, download_error, remedy
@@ -39,15 +39,28 @@ def open_source(
     """
     if source.kind == "file" and source.path is not None:
         media = open_file(source.path)
-        yield Item(media.title, lambda: media)
+        yield Item(media.title, lambda: media, preview=media)
     elif source.kind == "stdin":
         with spooled(stdin or sys.stdin.buffer, cache / "staging", options.max_bytes, progress) as media:
             yield Item(media.title, lambda: media)
     elif source.url is not None:
-        cookies = _cookies(options.cookies)
-        parameters(options, cookies, None)  # a wrong option is reported before anything is asked of a server
-        playlist_slices(options.playlist_items)
-        yield from _Follower(options, cookies, Store(cache), progress).items(source.url)
+        yield from _follower(options, cache, progress).items(source.url)
+
+
+def unfold(link: str, options: LinkOptions, cache: Path, progress: Progress) -> Iterator[Item | Listed]:
+    """Yield the Item behind `link`; of a list, instead, its lines, none of which is looked at.
+
+    `options.playlist_items` chooses among the lines; without it all of them are meant. Raises what
+    `open_source` raises.
+    """
+    yield from _follower(options, cache, progress).unfolded(link)
+
+
+def _follower(options: LinkOptions, cache: Path, progress: Progress) -> _Follower:
+    cookies = _cookies(options.cookies)
+    parameters(options, cookies, None)  # a wrong option is reported before anything is asked of a server
+    playlist_slices(options.playlist_items)
+    return _Follower(options, cookies, Store(cache), progress)
 
 
 def _cookies(path: Path | None) -> str | None:
@@ -75,7 +88,7 @@ class _Follower:
         """Yield the items behind `link`. Raises DownloadError when it is a list and none were chosen."""
         known = None if self.options.refresh else self.store.known(link)
         if known:
-            yield Item(known.title, lambda: known, known.part)
+            yield Item(known.title, lambda: known, known.part, preview=known)
             return
         session = Session(self.options, self.cookies)
         with closing(session):
@@ -89,22 +102,30 @@ class _Follower:
             else:
                 raise _is_list(seen, link)
 
+    def unfolded(self, link: str) -> Iterator[Item | Listed]:
+        """Yield the item behind `link`, or the lines of a list."""
+        known = None if self.options.refresh else self.store.known(link)
+        if known:
+            yield Item(known.title, lambda: known, known.part, preview=known)
+            return
+        session = Session(self.options, self.cookies)
+        with closing(session):
+            seen = self._persist(link, lambda: session.look(link))
+            if isinstance(seen, Offer):
+                yield self._item(link, lambda again: again.look(link), (session, seen))
+                return
+            for entry in _lines(seen, None if seen.pieces else self.options.playlist_items):
+                yield Listed(entry.link, entry.name, entry.index, entry.address)
+
     def _walk(self, listing: Listing, chosen: str | None, depth: int) -> Iterator[Item]:
         """Yield the chosen entries of a list, and all of the lists within it."""
-        entries = listing.chosen(chosen)
-        while True:
-            try:
-                entry = next(entries, None)
-            except Failed as failed:
-                raise download_error(failed.fault, listing.link) from failed
-            if entry is None:
-                return
+        for entry in _lines(listing, chosen):
             yield from self._entry(entry, depth)
 
     def _entry(self, entry: Entry, depth: int) -> Iterator[Item]:
         known = None if self.options.refresh else self.store.known(entry.link)
         if known:
-            yield Item(known.title, lambda: known, known.part)
+            yield Item(known.title, lambda: known, known.part, preview=known)
             return
         session = Session(self.options, self.cookies)
         with closing(session):
@@ -133,7 +154,9 @@ class _Follower:
                     raise _is_list(offer, link)
                 return self._obtain(link, session, offer)
 
-        return Item(first[1].title, lambda: self._persist(link, attempt), first[1].part)
+        offer = first[1]
+        preview = _media(offer, Path(), offer.duration)
+        return Item(offer.title, lambda: self._persist(link, attempt), offer.part, preview=preview)
 
     def _obtain(self, link: str, session: Session, offer: Offer) -> Media:
         """Return the offered item, from the cache if it is there by now. Raises Failed."""
@@ -161,10 +184,7 @@ class _Follower:
         finally:
             if not done:
                 tidy(folder, offer)
-        return Media(
-            path=path, title=offer.title, id=offer.id, site=offer.site, url=safe_url(offer.page),
-            duration=seconds, uploader=offer.uploader, tags=offer.tags, part=offer.part,
-        )  # fmt: skip
+        return _media(offer, path, seconds)
 
     def _persist(self, link: str, action: Callable[[], T]) -> T:
         """Return what `action` returns, trying again as often as its failures deserve."""
@@ -186,6 +206,26 @@ class _Follower:
                 pause = max(fault.wait or 0.0, pauses(failures - 1) * random.uniform(0.75, 1.25))  # noqa: S311
                 self.progress.note(f"{cure.what}; trying again in {pause:.0f} s")
                 time.sleep(pause)
+
+
+def _lines(listing: Listing, chosen: str | None) -> Iterator[Entry]:
+    """Yield the chosen lines of a list. Raises DownloadError where a page of it cannot be had."""
+    entries = listing.chosen(chosen)
+    while True:
+        try:
+            entry = next(entries, None)
+        except Failed as failed:
+            raise download_error(failed.fault, listing.link) from failed
+        if entry is None:
+            return
+        yield entry
+
+
+def _media(offer: Offer, path: Path, seconds: float | None) -> Media:
+    return Media(
+        path=path, title=offer.title, id=offer.id, site=offer.site, url=safe_url(offer.page),
+        duration=seconds, uploader=offer.uploader, tags=offer.tags, part=offer.part,
+    )  # fmt: skip
 
 
 def _same_length(folder: Path, total: int, kept: int | None) -> None:

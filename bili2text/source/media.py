@@ -53,6 +53,17 @@ class Item:
     fetch: Callable[[], Media]
     part: int | None = None
     total: int | None = None  # how many items the list has, when that is known
+    preview: Media | None = None  # what `fetch` will return, but for the file: its path is none yet
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a list, which nobody has looked at yet."""
+
+    link: str  # names it for good; may be no address
+    name: str
+    index: int  # 1-based place in the list
+    address: str | None  # opens it by itself; None: it is opened as the `index`-th of its list alone
 
 
 @dataclass(frozen=True, slots=True)

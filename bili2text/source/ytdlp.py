@@ -55,6 +55,11 @@ class Entry:
     index: int  # 1-based place in the list
     raw: dict[str, Any]  # what yt-dlp made of it
 
+    @property
+    def address(self) -> str | None:
+        """What leads to it without its list; None where the list tells more of it, such as its title."""
+        return str(self.raw["url"]) if self.raw.get("_type") == "url" and self.raw.get("url") else None
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
