@@ -26,6 +26,7 @@ from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import PrecisionFailure, UsageError
 from bili2text.segments import Segment, Word
 from bili2text.transcribe.ct2_errors import translated
+from bili2text.transcribe.encoded import Encoded
 from bili2text.transcribe.engine import USUAL, WINDOW_SECONDS, Decoded, DecodeOptions, Effort, Load, Window
 from bili2text.transcribe.tokens import Piece, pieces
 
@@ -38,6 +39,7 @@ _FRAMES = 3000  # of log-mel in a window
 _NONSENSE = 0
 _NONSENSE_TOKENS = 16
 _HOP = 160  # samples a frame
+_KEPT = 4  # windows in which the language was looked for; 3 MiB each for base, 7.5 for large-v3
 
 
 class Ct2Engine:
@@ -52,6 +54,9 @@ class Ct2Engine:
         # on Windows, sound encoded on the card and decoded there in a second call may come out wrong
         # (OpenNMT/CTranslate2#2089): it takes the way through RAM
         self._apart = load.device == "cuda" and sys.platform == "win32"
+        # on a CPU several windows at once are no quicker; one by one each depends on itself alone
+        self._one_by_one = load.device == "cpu"
+        self._encoded = Encoded(_KEPT)
         ctranslate2.set_random_seed(_SEED)
         with translated(self._place):
             self._whisper = WhisperModel(
@@ -90,7 +95,11 @@ class Ct2Engine:
     def languages(self, sounds: tuple[NDArray[np.float32], ...]) -> tuple[dict[str, float], ...]:
         """Return, for each window of sound, the probability of each language."""
         with translated(self._place):
-            found = self._whisper.model.detect_language(self._encode(list(sounds)))
+            encoded = self._encode(list(sounds))
+            found = self._whisper.model.detect_language(encoded)
+        if self._one_by_one:
+            for sound, output in zip(sounds, np.asarray(encoded), strict=True):
+                self._encoded.keep(sound, output.copy())  # a view would hold all of them
         return tuple({token[2:-2]: float(probability) for token, probability in one} for one in found)
 
     def decode(self, windows: tuple[Window, ...], effort: Effort = USUAL) -> tuple[Decoded, ...]:
@@ -157,15 +166,24 @@ class Ct2Engine:
 
     def _encode(self, sounds: list[NDArray[np.float32]]) -> View:
         """Return the encoder's output for the windows, in parts where there is no room for all at once."""
+        if self._one_by_one:
+            return _together([self._encode_alone(sound) for sound in sounds])
         part = self._options.encoder_batch or len(sounds)
         if part >= len(sounds) and not self._apart:
             return self._whisper.encode(np.stack([self._features(sound) for sound in sounds]))
-        found = []
-        for start in range(0, len(sounds), part):
-            features = np.stack([self._features(sound) for sound in sounds[start : start + part]])
-            view = ctranslate2.StorageView.from_array(features)
-            found.append(np.asarray(self._whisper.model.encode(view, to_cpu=True)))
-        return ctranslate2.StorageView.from_array(np.concatenate(found))
+        return _together(
+            [self._encode_apart(sounds[start : start + part]) for start in range(0, len(sounds), part)]
+        )
+
+    def _encode_alone(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+        kept = self._encoded.take(sound)
+        return self._encode_apart([sound]) if kept is None else kept[np.newaxis]
+
+    def _encode_apart(self, sounds: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return the encoder's output in RAM."""
+        features = np.stack([self._features(sound) for sound in sounds])
+        view = ctranslate2.StorageView.from_array(features)
+        return np.asarray(self._whisper.model.encode(view, to_cpu=True))
 
     def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the log-mel spectrogram of exactly one window, silence after the sound as in training."""
@@ -419,6 +437,11 @@ def compression_ratio(text: str) -> float:
     """Return how much zlib shrinks the text; openai-whisper's sign of a loop above 2.4."""
     plain = text.encode("utf-8")
     return len(plain) / len(zlib.compress(plain))
+
+
+def _together(parts: list[NDArray[np.float32]]) -> View:
+    """Return parts of an encoder's output as one."""
+    return ctranslate2.StorageView.from_array(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
 
 def _rows(encoded: View, rows: list[int]) -> View:

@@ -1,46 +1,16 @@
-"""The speech engine's process: loads Whisper and answers its parent."""
+"""The speech engine's process, before numpy is in it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+import os
+from typing import NoReturn
 
-from bili2text.remote.plain import plain, typed
-from bili2text.remote.serve import Service, serve, unknown
-from bili2text.remote.wire import Frame
-from bili2text.transcribe.engine import Effort
-from bili2text.transcribe.talk import WORDS, Loading, Ready, windows_of
-
-if TYPE_CHECKING:
-    from bili2text.transcribe.ct2 import Ct2Engine
+from bili2text.transcribe.cpu import one_blas_thread
 
 
 def main() -> NoReturn:
     """Answer the parent until it closes; never returns."""
-    serve(_load, WORDS)
+    os.environ.update(one_blas_thread(os.environ))
+    from bili2text.transcribe.answers import run
 
-
-def _load(order: object) -> Service:
-    from bili2text.transcribe.ct2 import Ct2Engine
-
-    wanted = typed(Loading, order)
-    if wanted.load.device == "cuda":
-        from bili2text.gpu.libraries import load_cublas
-
-        load_cublas()  # where it is missing, CTranslate2 says so itself
-    engine = Ct2Engine(wanted.load, wanted.options)
-
-    return Service(
-        Ready(engine.multilingual, engine.compute_type), lambda request, _: _answer(request, engine)
-    )
-
-
-def _answer(request: Frame, engine: Ct2Engine) -> Frame:
-    if request.kind == "decode":
-        effort = typed(Effort, typed(dict[str, object], request.body)["effort"])
-        return Frame("decoded", plain(engine.decode(windows_of(request), effort)))
-    if request.kind == "languages":
-        return Frame("languages", plain(engine.languages(request.sounds)))
-    if request.kind == "check_language":
-        engine.check_language(None if request.body is None else typed(str, request.body))
-        return Frame("known")
-    return unknown(request, WORDS)
+    run()

@@ -1,0 +1,89 @@
+"""What the engine's process is told on a CPU, and that no text depends on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bili2text.transcribe import cpu
+from bili2text.transcribe.encoded import Encoded
+
+# Decodes a clip after the language was looked for in it, in a process of its own: malloc cannot be set back.
+_HEAR = """
+import json, os, sys
+from bili2text.transcribe import cpu
+folder, clip, lean = sys.argv[1:]
+if lean == "lean":
+    os.environ |= cpu.one_blas_thread(os.environ)
+    kept = cpu.keep_memory()
+    assert kept == cpu._glibc(), "glibc refused"
+from pathlib import Path
+import numpy as np
+from bili2text.audio.decode import Decoder
+from bili2text.transcribe.ct2 import Ct2Engine
+from bili2text.transcribe.encoded import Encoded
+from bili2text.transcribe.engine import DecodeOptions, Load, Window
+with Decoder(Path(clip)) as decoder:
+    sound = np.concatenate([block.samples for block in decoder.blocks()])
+engine = Ct2Engine(Load(Path(folder), "cpu", compute_type="int8", threads=2), DecodeOptions())
+if lean != "lean":
+    engine._encoded = Encoded(0)
+sounds = (sound, sound[: len(sound) // 2], sound)
+if engine.multilingual:
+    engine.languages(sounds[:2])
+decoded = engine.decode(tuple(Window(one, "en") for one in sounds))
+print(json.dumps([[(s.text, s.avg_logprob, s.end) for s in one.segments] for one in decoded]))
+"""
+
+
+def heard(folder: Path, clip: Path, how: str) -> object:
+    done = subprocess.run(
+        [sys.executable, "-c", _HEAR, str(folder), str(clip), how],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("model", ["tiny_en_folder", "base_folder"])
+def test_text_and_scores_are_the_same_with_and_without_what_makes_a_cpu_cheaper(
+    model: str, samples: Path, request: pytest.FixtureRequest
+) -> None:
+    folder, clip = request.getfixturevalue(model), samples / "en" / "quick_brown_fox.wav"
+    lean, usual = heard(folder, clip, "lean"), heard(folder, clip, "usual")
+    assert lean == usual
+    assert "brown fox" in str(lean)
+
+
+def test_blas_has_one_thread_unless_the_user_said_otherwise() -> None:
+    assert cpu.one_blas_thread({}) == {"OPENBLAS_NUM_THREADS": "1"}
+    assert cpu.one_blas_thread({"OPENBLAS_NUM_THREADS": "3"}) == {}
+
+
+def test_the_memory_of_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: str) -> str:
+        raise ValueError("unrecognized configuration name")
+
+    monkeypatch.setattr(os, "confstr", none, raising=False)
+    assert cpu.keep_memory() is False
+
+
+def test_what_was_encoded_is_had_once_for_that_very_sound_and_never_more_than_there_is_room_for() -> None:
+    sounds = [np.full(8, number, np.float32) for number in range(4)]
+    encoded = Encoded(2)
+    for number, sound in enumerate(sounds[:3]):
+        encoded.keep(sound, np.full((2, 2), number, np.float32))
+    assert encoded.take(sounds[0]) is None  # gone: there is room for two
+    assert encoded.take(sounds[3]) is None
+    found = encoded.take(sounds[2].copy())
+    assert found is not None
+    assert found[0, 0] == 2
+    assert encoded.take(sounds[2]) is None
