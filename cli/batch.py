@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cli.batch_options import list_options
+from cli.batch_ray import cluster_options
 from cli.model_options import (
     card_options,
     cpu_fallback_option,
@@ -44,6 +45,7 @@ class _Unnamed(Command):
 @with_settings
 @source_options
 @list_options
+@cluster_options
 @model_options
 @hub_option
 @device_options

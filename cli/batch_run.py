@@ -8,18 +8,20 @@ import sys
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from click.core import ParameterSource
 
 from bili2text.errors import UsageError
 from bili2text.files import clean_text
+from cli import batch_ray
 from cli.batch_show import entry_json, print_table
 from cli.console import console
 from cli.transcribing import listed, write
 
 if TYPE_CHECKING:
+    from bili2text.cluster.drive import ClusterBatch
     from bili2text.lists.manifest import Manifest
     from bili2text.lists.run import Batch, Told
     from bili2text.progress import Progress
@@ -30,6 +32,7 @@ _ASIDE = {
     "again_after", "refusals", "progress", "quiet", "as_json", "explain", "cookies", "proxy",
     "cookies_from_browser", "limit_rate", "retries", "refresh", "fresh", "overwrite", "skip", "threads",
     "min_coverage", "offline", "hub", "retry_failed", "enable_monitoring",
+    "ray", "shard", "fetchers",
 }  # fmt: skip
 
 
@@ -53,6 +56,7 @@ def run_list(values: dict[str, Any]) -> int:
     if not values["name"] and not sources and not watched:
         raise UsageError("no source was given", hint="name links or files, or a list of them: -a FILE")
     name = values["name"] or default_name((*sources, *watched), mark)
+    name = batch_ray.named(name, values)
     folder = Shelf(cache_dir(environment())).folder(name)
     if not sources and not watched and not folder.is_dir():
         raise UsageError(f"no list is called {name!r}", hint="name its sources, too")
@@ -60,7 +64,10 @@ def run_list(values: dict[str, Any]) -> int:
     with Manifest.open(folder) as manifest:
         _begin(manifest, values, mark, progress)
         with closing(_batch(values, manifest, progress)) as batch:
-            batch.add(sources)
+            if values["shard"]:
+                batch_ray.add_part(values, manifest, sources, progress)
+            else:
+                batch.add(sources)
             batch.check()
             _work(batch, values)
         print_table(manifest.name, manifest.entries, as_json=values["as_json"])
@@ -102,7 +109,7 @@ def _mark(values: dict[str, Any]) -> str:
         if name not in _ASIDE and context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
     folder = values["output_dir"]
-    where = folder if folder == "source" else str(Path(folder).expanduser().absolute())
+    where = folder if folder == "source" or "://" in folder else str(Path(folder).expanduser().absolute())
     return hashlib.sha256(canonical({**said, "output_dir": where}).encode("ascii")).hexdigest()[:16]
 
 
@@ -127,7 +134,7 @@ def _begin(manifest: Manifest, values: dict[str, Any], mark: str, progress: Prog
     progress.note(f"list {manifest.name}: {len(manifest.entries)} entries known")
 
 
-def _batch(values: dict[str, Any], manifest: Manifest, progress: Progress) -> Batch:
+def _batch(values: dict[str, Any], manifest: Manifest, progress: Progress) -> Batch | ClusterBatch:
     from bili2text.lists.rules import Rules
     from bili2text.lists.run import Batch
     from bili2text.settings import environment
@@ -143,6 +150,8 @@ def _batch(values: dict[str, Any], manifest: Manifest, progress: Progress) -> Ba
         min_coverage=values["min_coverage"],
         numbered=values["numbered"],
     )
+    if values["ray"]:
+        return batch_ray.cluster_batch(values, manifest, rules, progress)
     wanted = None
     if values["translate"]:
         formats = values["output_format"]
@@ -151,11 +160,14 @@ def _batch(values: dict[str, Any], manifest: Manifest, progress: Progress) -> Ba
     return Batch(request(values, ()), manifest, rules, progress, environment(), wanted)
 
 
-def _work(batch: Batch, values: dict[str, Any]) -> None:
+def _work(batch: Batch | ClusterBatch, values: dict[str, Any]) -> None:
+    if values["ray"]:
+        batch_ray.work(cast("ClusterBatch", batch), as_json=values["as_json"])
+        return
     from bili2text.lists.watch import Watched
 
     watched = Watched(values["watch"], values["watch_every"]) if values["watch"] else None
-    with closing(batch.run(watched)) as work:
+    with closing(cast("Batch", batch).run(watched)) as work:
         for told in work:
             _report(told, as_json=values["as_json"])
 
