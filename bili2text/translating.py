@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bili2text.captions.read import read
@@ -15,7 +15,9 @@ from bili2text.paths import cache_dir
 from bili2text.progress import Progress
 from bili2text.targets import BESIDE, STDOUT
 from bili2text.translation import translated
+from bili2text.translation_direction import SCRIPTS, needs_model
 from bili2text.translation_job import Desk, Origin
+from bili2text.translation_outputs import Names
 from bili2text.translation_request import SAME, Translated, TranslationRequest, Untranslated
 from bili2text.translator_endpoint import EndpointHolder, endpoint
 from bili2text.translator_loading import TranslatorLoader
@@ -41,6 +43,7 @@ class Translating:
         self._environ = environ
         self._look = look
         self._holder: TranslatorLoader | EndpointHolder | None = None
+        self._names = Names()
 
     def check(self, *, reserve_mib: int = 0) -> TranslatorPlan | None:
         """Return what would run now, None where a server translates; raise what is wrong before any work.
@@ -53,14 +56,19 @@ class Translating:
             return None
         return holder.planner.plan(reserve_mib=reserve_mib)
 
+    def check_for(self, paths: Sequence[Path]) -> None:
+        """Do as `check` does, unless none of the files takes a model: Chinese in another script."""
+        if self._request.target not in SCRIPTS or any(self._takes_a_model(path) for path in paths):
+            self.check()
+
     def translated(self, origin: Origin, request: TranslationRequest | None = None) -> Translated:
         """Return what came of one text; its files are written. An error of ours is in the result.
 
         `request` may say other languages, another layout or glossary than the run's; the model stays.
         """
         jobs = Jobs(cache_dir(self._environ))
-        desk = Desk(request or self._request, self._held(), jobs, self._progress)
-        return translated(desk, origin)
+        desk = Desk(request or self._request, self._held(), jobs, self._progress, self._environ)
+        return translated(desk, origin, self._names)
 
     def file(self, path: Path, request: TranslationRequest | None = None) -> Translated:
         """Return what came of one file, as `translated` does."""
@@ -80,6 +88,12 @@ class Translating:
         """Let go of the translator, and wait until its card has its memory back."""
         if self._holder is not None:
             self._holder.close()
+
+    def _takes_a_model(self, path: Path) -> bool:
+        try:
+            return needs_model(self._request, read(path))
+        except Bili2TextError:  # its turn comes, and says so
+            return False
 
     def _held(self) -> TranslatorLoader | EndpointHolder:
         if self._holder is None:

@@ -50,9 +50,11 @@ def _side(
     there = endpoint(request, environ, progress)
     holder = _Counting(there or TranslatorLoader(request, progress, environ))
     try:
-        job = job_of(Desk(request, holder, Jobs(cache_dir(environ)), progress), Origin(name, captions))
+        job = job_of(
+            Desk(request, holder, Jobs(cache_dir(environ)), progress, environ), Origin(name, captions)
+        )
         work = job.done()
-        job.note(len(job.tasks), "finished", (), "")
+        job.note(len(job.tasks), "finished")
         return _of(work, holder), job
     finally:
         holder.close()
@@ -143,10 +145,6 @@ class _Counted:
         for reply in replies:
             self._count(reply)
         return replies
-
-    def score(self, prompts: tuple[Prompt, ...], replies: tuple[str, ...]) -> tuple[float | None, ...]:
-        """As the inner one."""
-        return self._inner.score(prompts, replies)
 
     def close(self) -> None:
         """As the inner one."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from bili2text.captions.values import Captions, Kind
 from bili2text.errors import UsageError
 from bili2text.jobs.journal import Journal
+from bili2text.jobs.lines import canonical
 from bili2text.jobs.store import About, Jobs, State
+from bili2text.models.stamps import Stamps
 from bili2text.progress import Progress
+from bili2text.remote.plain import plain
 from bili2text.subtitles.writers import Json
 from bili2text.translate.context import tasks
-from bili2text.translate.guess import language_of
 from bili2text.translate.holder import Holder
 from bili2text.translate.manner import Manner
 from bili2text.translate.records import header, job_key
@@ -22,8 +26,11 @@ from bili2text.translate.sentences import sentences
 from bili2text.translate.told import StaleJob, Translated, as_line
 from bili2text.translate.values import Direction, Said, Sentence, Task
 from bili2text.translate.work import translate
+from bili2text.translation_direction import are_chinese, direction_of
 from bili2text.translation_request import TranslationRequest
+from bili2text.translators import folders
 from bili2text.translators.engine import Decoding
+from bili2text.translators.fingerprint import fingerprint
 from bili2text.translators.values import Profile
 
 _NOTE_EVERY = 20  # sentences between two notes of how far a job is
@@ -38,10 +45,6 @@ class Origin:
     folder: Path | None = None  # None: standard output, or nowhere
     stem: str = ""
     formats: tuple[Kind, ...] = ()
-
-
-class SameLanguage(UsageError):
-    """A text is in the language it was to be translated into."""
 
 
 class ProfiledHolder(Holder, Protocol):
@@ -60,19 +63,13 @@ class Desk:
     holder: ProfiledHolder
     jobs: Jobs
     progress: Progress
+    environ: Mapping[str, str]
 
 
-def direction_of(request: TranslationRequest, origin: Origin) -> Direction:
-    """Return from which language into which. Raises UsageError where that is not known, or the same."""
-    source = request.source or origin.captions.language
-    source = source or language_of(line.text for line in origin.captions.lines)
-    if not source:
-        raise UsageError(f"{origin.name} does not say which language it is in", hint="say it: --from en")
-    if source == request.target:
-        raise SameLanguage(
-            f"{origin.name} is in {source} already", hint="another --to, or --from if that is wrong"
-        )
-    return Direction(source, request.target)
+def digest_of(captions: Captions) -> str:
+    """Return a sha256, in hex, of a file's lines, times, styles and title."""
+    told = canonical(plain(replace(captions, language="", warning="")))  # type: ignore[arg-type]
+    return hashlib.sha256(told.encode("ascii")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +89,34 @@ class Job:
 
         `written` is a mark of how they will be written. Raises what `translate` raises, and StorageError.
         """
-        jobs = self.desk.jobs
         if self.desk.request.fresh:
-            jobs.remove(self.key)
+            self._begin_anew()
         try:
             return self._journaled(outputs, written)
         except StaleJob as stale:
             self.desk.progress.note(f"{stale}: beginning anew")
-            jobs.remove(self.key)
+            self._begin_anew()
             return self._journaled(outputs, written)
 
-    def note(self, done: int, state: State, outputs: Sequence[Path], written: str) -> None:
-        """Write down how far the job is, for `jobs list`."""
+    @property
+    def about(self) -> About | None:
+        """What was noted of the job so far."""
+        return self.desk.jobs.about(self.key)
+
+    def note(
+        self,
+        done: int,
+        state: State,
+        outputs: Sequence[Path] = (),
+        written: str = "",
+        wrote: tuple[str, ...] = (),
+    ) -> None:
+        """Write down how far the job is, for `jobs list`; what was noted of its files before stays.
+
+        `wrote` is what it has written, or is about to, as `About` has it.
+        """
+        before = self.about
+        there = [path for path in before.outputs if os.path.lexists(path)] if before else []
         self.desk.jobs.note(
             About(
                 key=self.key,
@@ -115,8 +128,9 @@ class Job:
                 total=len(self.tasks),
                 seconds=0.0,
                 state=state,
-                outputs=tuple(str(path.absolute()) for path in outputs),
-                written=written,
+                outputs=tuple(dict.fromkeys((*there, *(str(path.absolute()) for path in outputs)))),
+                written=written or (before.written if before else ""),
+                wrote=wrote or (before.wrote if before else ()),
             )
         )
 
@@ -136,10 +150,30 @@ class Job:
                     desk.progress,
                     _Told(self, outputs, written),
                     retry_failed=desk.request.retry_failed,
+                    digest="" if journal.empty else self._forced_digest(),
                 )
             except KeyboardInterrupt:
                 desk.progress.warn(f"to go on: bili2text jobs resume {self.key[:8]}")
                 raise
+
+    def _begin_anew(self) -> None:
+        """Forget all that was translated, but not which files the job has written."""
+        jobs, before = self.desk.jobs, self.about
+        try:
+            jobs.remove(self.key)
+        except UsageError as error:
+            hint = "stop it first; without --fresh this waits for it, and takes what it has translated"
+            raise UsageError(error.message, hint=hint) from error
+        if before is not None:
+            jobs.note(replace(before, done=0, state="unfinished"))
+
+    def _forced_digest(self) -> str:
+        """Return the digest of the model in a folder that is forced; "" where none is."""
+        folder = self.desk.request.wishes.model_path
+        if folder is None:
+            return ""
+        stamps = Stamps(folders.models_dir(self.desk.environ) / ".stamps")
+        return fingerprint(folder, stamps, self.desk.progress)
 
     def _wait(self) -> None:
         self.desk.progress.note(f"{self.origin.name}: another bili2text is at it: waiting for it")
@@ -148,24 +182,36 @@ class Job:
 def job_of(desk: Desk, origin: Origin) -> Job:
     """Return the job of a text; nothing is loaded. Raises what `direction_of` raises, and the choice does."""
     request, lines = desk.request, origin.captions.lines
-    direction = direction_of(request, origin)
-    found = sentences(lines, direction.source)
+    direction = direction_of(request, origin.captions, origin.name)
+    found = () if are_chinese(direction.source, direction.target) else sentences(lines, direction.source)
     asked = tasks(found, request.terms, before=request.context, lines=lines)
     profile = desk.holder.profile if asked else "chat"
     manner = Manner(direction, profile, Decoding(beam_size=request.wishes.beam_size), request.reflect)
-    return Job(desk, origin, direction, found, asked, manner, job_key(asked, manner, _wished(request)))
+    # what asks nothing of a model is told apart by its lines
+    of = _wished(request) if asked else {"lines": digest_of(origin.captions)}
+    return Job(desk, origin, direction, found, asked, manner, job_key(asked, manner, of))
 
 
 def _wished(request: TranslationRequest) -> dict[str, Json]:
-    """Return what the user asked of the model, as far as it decides the words."""
-    wishes = request.wishes
+    """Return what the user asked of the model, as far as it may decide the words.
+
+    Not how much memory there may be, nor where it computes: a job goes on where there is room.
+    """
+    wishes, endpoint = request.wishes, request.endpoint
     return {
-        "model_path": str(wishes.model_path.resolve()) if wishes.model_path else None,
+        "model_path": _resolved(wishes.model_path),
+        "models_dir": _resolved(request.models_dir),
         "engine": wishes.engine,
         "precision": wishes.precision,
+        "half": plain(wishes.wish),  # type: ignore[dict-item]
+        "policy": wishes.policy,
         "batch_size": wishes.batch_size,
-        "endpoint": asdict(request.endpoint) if request.endpoint else None,
+        "endpoint": asdict(endpoint) if endpoint else None,
     }
+
+
+def _resolved(path: Path | None) -> str | None:
+    return str(path.expanduser().resolve()) if path else None
 
 
 class _Told:

@@ -45,6 +45,7 @@ class TranslationRequest:
     models_dir: Path | None = None
     endpoint: Endpoint | None = None
     resident: bool = True  # use `serve-translation` where it runs
+    shared: bool = False  # its wishes of device, card and memory are Whisper's, too
     terms: tuple[Term, ...] = ()
     context: int = 2  # sentences before each that are told with it
     reflect: bool = False

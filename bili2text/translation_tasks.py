@@ -1,5 +1,7 @@
 """The JSON of `batch_retranslate`: what to translate, with which model, in how many processes.
 
+Every path in a BatchConfig is absolute: it may be read again in another folder, or by another process.
+
 {"tasks": ["talk.srt", {"input": "b.json", "output_dir": "out", "to": "en", "from": "zh"}],
  "model_path": "models/Qwen3-4B", "num_processes": 1, "to": "zh"}
 """
@@ -7,11 +9,14 @@
 from __future__ import annotations
 
 import json
+import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bili2text.captions.read import kind_of
 from bili2text.errors import SourceError, UsageError
 from bili2text.files import clean_text
 
@@ -19,7 +24,10 @@ MOST_PROCESSES = 64
 _BYTES = 64 * 1024 * 1024  # of a configuration; a line for each of a million files
 _TEXTS = ("to", "from", "layout", "output_format", "output_dir", "glossary")  # of a task, or of all tasks
 _INPUT = "input"
+_BESIDE = "source"  # as `output_dir`: where the input is
+_STDOUT = "-"
 _WHOLE = ("tasks", "model_path", "num_processes", *_TEXTS)
+_CODE = re.compile(r"\.[a-z]{2,4}([-_][a-z0-9]{2,4})*$", re.IGNORECASE)
 _EXAMPLE = 'write {"tasks": ["talk.srt"], "to": "en"}'
 
 
@@ -62,11 +70,14 @@ def read(path: Path) -> BatchConfig:
         found = json.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} is not JSON: {clean_text(str(error))}", hint=_EXAMPLE) from error
-    return parsed(found, name, path.parent)
+    return parsed(found, name, path.parent.absolute())
 
 
 def parsed(found: object, name: str, folder: Path) -> BatchConfig:
-    """Return the configuration that JSON values say. Raises UsageError, naming the place."""
+    """Return the configuration that JSON values say, its paths below `folder`, which is absolute.
+
+    Raises UsageError, naming the place.
+    """
     if not isinstance(found, dict):
         raise UsageError(f"{name}: an object is expected", hint=_EXAMPLE)
     _known(found, _WHOLE, name)
@@ -80,30 +91,59 @@ def parsed(found: object, name: str, folder: Path) -> BatchConfig:
     model = _text(found, "model_path", name)
     return BatchConfig(
         tuple(_task(one, usual, f"{name}: task {number}", folder) for number, one in enumerate(tasks, 1)),
-        None if model is None else str(folder / Path(model).expanduser()),
+        _placed(model, name, folder),
         count,
     )
 
 
-def shares(tasks: Sequence[BatchTask], sizes: Sequence[int], count: int) -> tuple[tuple[BatchTask, ...], ...]:
+def check_input(path: Path) -> None:
+    """Raise SourceError for an input that is not there, cannot be opened, or is of no kind we read."""
+    kind_of(path)
+    name = clean_text(path.name)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SourceError(f"not a plain file: {name}", hint="name a subtitle file")
+        path.open("rb").close()
+    except OSError as error:
+        raise SourceError(f"cannot read {name}: {error.strerror or error}", hint="check the path") from error
+
+
+def place_of(task: BatchTask, folder: str) -> tuple[str, str]:
+    """Return what the files of a task are told by; two of one place might be given the same name.
+
+    `folder` is where they go, as TranslationOutput says it. What may be a language's code, as in
+    talk.zh-CN.srt, does not count: a translation loses it.
+    """
+    where = task.input.parent if folder == _BESIDE else Path(folder).expanduser().absolute()
+    return str(where).casefold(), _CODE.sub("", task.input.stem).casefold()
+
+
+def shares(
+    tasks: Sequence[BatchTask], sizes: Sequence[int], places: Sequence[object], count: int
+) -> tuple[tuple[BatchTask, ...], ...]:
     """Return the tasks in at most `count` shares of about the same size, each in the order given.
 
-    The largest file first, to the share that has least so far (Graham, Bounds on Multiprocessing Timing
-    Anomalies, 1969: at most 4/3 of the best).
+    Tasks of one place stay together: one process tells their files apart, two would not. The largest first,
+    to the share that has least so far (Graham, Bounds on Multiprocessing Timing Anomalies, 1969: at most
+    4/3 of the best).
     """
-    loads = [0] * min(count, len(tasks))
-    places: list[list[int]] = [[] for _ in loads]
-    for index in sorted(range(len(tasks)), key=lambda one: (-sizes[one], one)):
+    groups: dict[object, list[int]] = {}
+    for index, place in enumerate(places):
+        groups.setdefault(place, []).append(index)
+    weighed = [(sum(sizes[index] for index in group), group) for group in groups.values()]
+    loads = [0] * min(count, len(weighed))
+    shared: list[list[int]] = [[] for _ in loads]
+    for size, group in sorted(weighed, key=lambda one: (-one[0], one[1])):
         least = loads.index(min(loads))
-        loads[least] += sizes[index]
-        places[least].append(index)
-    return tuple(tuple(tasks[index] for index in sorted(share)) for share in places)
+        loads[least] += size
+        shared[least] += group
+    return tuple(tuple(tasks[index] for index in sorted(share)) for share in shared)
 
 
 def as_json(config: BatchConfig) -> str:
     """Return a configuration as `read` reads it."""
     tasks = [
-        {_INPUT: str(one.input.absolute())}
+        {_INPUT: str(one.input)}
         | {
             key: value
             for key, value in {
@@ -133,18 +173,31 @@ def _task(found: object, usual: Mapping[str, str | None], where: str, folder: Pa
         raise UsageError(f'{where}: "input" is missing', hint=_EXAMPLE)
     said = {key: _text(found, key, where) or usual[key] for key in _TEXTS}
     return BatchTask(
-        folder / Path(name).expanduser(),
+        _path(name, where, folder),
         said["to"],
         said["from"],
         said["layout"],
         said["output_format"],
-        _placed(said["output_dir"], folder),
-        _placed(said["glossary"], folder),
+        _folder(said["output_dir"], where, folder),
+        _placed(said["glossary"], where, folder),
     )
 
 
-def _placed(text: str | None, folder: Path) -> str | None:
-    return text if text in (None, "source") else str(folder / Path(text).expanduser())
+def _folder(text: str | None, where: str, folder: Path) -> str | None:
+    if text == _STDOUT:
+        raise UsageError(f'{where}: "output_dir" must be a folder: a batch has no standard output')
+    return text if text == _BESIDE else _placed(text, where, folder)
+
+
+def _placed(text: str | None, where: str, folder: Path) -> str | None:
+    return None if text is None else str(_path(text, where, folder))
+
+
+def _path(text: str, where: str, folder: Path) -> Path:
+    try:
+        return folder / Path(text).expanduser()
+    except RuntimeError as error:  # "~nobody/talk.srt"
+        raise UsageError(f"{where}: no such home: {clean_text(text)}", hint="write the whole path") from error
 
 
 def _known(found: Mapping[str, Any], names: Sequence[str], where: str) -> None:

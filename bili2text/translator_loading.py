@@ -15,7 +15,7 @@ from bili2text.progress import Progress
 from bili2text.remote.freed import wait_until_free
 from bili2text.remote.stats import AccountWish
 from bili2text.translate.holder import CARD_FAILURES
-from bili2text.translate.records import Pin
+from bili2text.translate.records import Pin, alike
 from bili2text.translation_request import TranslationRequest
 from bili2text.translator_planning import Look, TranslatorPlanner
 from bili2text.translators import folders
@@ -106,7 +106,8 @@ class TranslatorLoader:
         loaded = self._now
         if not self.planner.may_shrink(loaded.plan):
             raise error
-        self.planner.lacked(loaded.plan)
+        taken = loaded.translator.stats().taken if loaded.translator.usable else None
+        self.planner.lacked(loaded.plan, taken.peak_mib or 0 if taken else 0)
         half = replace(loaded.plan, batch_size=loaded.plan.batch_size // 2)
         self._progress.warn(f"{error.message}; going on with {half.batch_size} sentences at once")
         if loaded.translator.usable:
@@ -175,7 +176,7 @@ class TranslatorLoader:
             loaded.translator.close()
 
     def _writes_as(self, pin: Pin) -> bool:
-        return replace(self.pin, device_name="") == replace(pin, device_name="")
+        return alike(self.pin, pin)
 
     def _load(self, plan: TranslatorPlan) -> None:
         """Load a plan, or the first of those after it that can be loaded."""

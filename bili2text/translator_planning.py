@@ -82,12 +82,12 @@ class TranslatorPlanner:
     def after(self, plan: TranslatorPlan, error: Bili2TextError) -> TranslatorPlan:
         """Return the plan that comes after one that failed; raise the error where none may.
 
-        A precision that failed is not tried there again; a size that had no room makes the next plan
-        smaller; any other failure of a card leaves it for another one, or the CPU.
+        A precision that failed is not tried there again, on a CPU float32 comes next; a size that had no room
+        makes the next plan smaller; any other failure of a card leaves it for another one, or the CPU.
         """
         if not self._wishes.auto_optimize or len(self._steps) >= _MOST_STEPS:
             raise error
-        if isinstance(error, PrecisionFailure):
+        if isinstance(error, PrecisionFailure) or (plan.site is None and isinstance(error, DependencyError)):
             self._refuse(plan, error)
         elif plan.site is None:
             raise error
@@ -107,12 +107,15 @@ class TranslatorPlanner:
         """Return whether a plan that had no room may go on with smaller batches."""
         return self._wishes.auto_optimize and plan.batch_size > 1
 
-    def lacked(self, plan: TranslatorPlan) -> None:
-        """Remember that a batch had no room, unless somebody else took what was there for it."""
+    def lacked(self, plan: TranslatorPlan, held_mib: int = 0) -> None:
+        """Remember that a batch had no room, unless somebody else took what was there for it.
+
+        `held_mib` is what a translator that is still loaded has of the card.
+        """
         if plan.site is None:
             return
         free = self._free_now(plan.gpu)
-        had = plan.need_mib if free is None else free
+        had = plan.need_mib if free is None else free + held_mib
         if had >= plan.need_mib:
             self._learn(Ran(_kind(plan), plan.batch_size, plan.beam_size, had, out_of_memory=True))
 
@@ -137,8 +140,11 @@ class TranslatorPlanner:
             raise error
         return after
 
-    def _refuse(self, plan: TranslatorPlan, error: PrecisionFailure) -> None:
-        """Do not try this precision again: not on that card at all, and on a CPU not in this run."""
+    def _refuse(self, plan: TranslatorPlan, error: Bili2TextError) -> None:
+        """Do not try this precision again: not on that card at all, and on a CPU not in this run.
+
+        A library that is missing on a CPU may be that of a precision, too.
+        """
         if plan.site is not None:
             failed = Failed(_kind(plan), error.message)
             self._learned = self._learned.with_failed(failed)

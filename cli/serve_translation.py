@@ -57,10 +57,12 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text serve-translation
     bili2text serve-translation --port 8765 --ttl 0 --model-path models/Qwen3-4B
     """
+    from bili2text.errors import OutOfMemory
     from bili2text.paths import cache_dir
     from bili2text.serving.server import serve
-    from bili2text.serving.values import Limits, Served
+    from bili2text.serving.values import About, Limits, Served
     from bili2text.settings import environment
+    from bili2text.translate.records import Pin
     from bili2text.translation_request import TranslationRequest
     from bili2text.translator_loading import TranslatorLoader
     from cli.translation_request import translator_wishes
@@ -72,13 +74,21 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     )
     loader = TranslatorLoader(request, progress, environ)
     plan = loader.check()
+    pins: list[Pin] = []
 
     def loaded() -> Translator:
-        """Load what fits now: much may have changed since the last time."""
+        """Load what was loaded the last time, as it was if there is room for that now."""
         loader.close()
-        loader.begin(None)
+        loader.begin(pins[-1] if pins else None)
+        if pins and loader.pin.model != pins[-1].model:
+            loader.close()
+            raise OutOfMemory(f"there is no room for {pins[-1].model} now")
+        pins.append(loader.pin)
         return loader.translator
+
+    def about() -> About:
+        return About(loader.pin, loader.profile)
 
     served = Served(plan.model.name, values["port"], guarded=values["token"])
     limits = Limits(batch=plan.batch_size, ttl=values["ttl"])
-    serve(cache_dir(environ), loaded, served, limits, progress)
+    serve(cache_dir(environ), loaded, served, limits, progress, about)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bili2text.request import Failed, Outcome
+    from bili2text.request import Failed, Outcome, Result
     from bili2text.translation_request import Translated
 
 
@@ -35,12 +35,16 @@ def transcribe(values: dict[str, Any]) -> None:
             hint="name a link, a BV id or a file, as in: gpu-transcribe --url BV1xx411c7mD",
         )
     _check_standard_output(values, sources)
-    from bili2text.request import Failed
+    from bili2text.request import Failed, Result
     from bili2text.translation_request import Translation, Untranslated
     from cli import translate
+    from cli.translation_options import refuse_alone
+
+    refuse_alone(values)
 
     alone = len(sources) == 1 and not values["playlist_items"] and not values["yes_playlist"]
     translated: list[Translated] = []
+    held: list[Result] = []  # standard output takes one text of each: its translation, where there is one
     failed: list[Failed] = []
     lost = 0.0
     thin = 0
@@ -49,11 +53,15 @@ def transcribe(values: dict[str, Any]) -> None:
         if isinstance(outcome, (Translation, Untranslated)):
             translate.report(outcome, as_json=values["as_json"], alone=alone)
             translated.append(outcome)
+            if held:
+                _tell_instead(held.pop(0), outcome, values)
             continue
         count += 1
         if count == 2 and failed:
             _complain(failed[0])
         lost += _report(outcome, values)
+        if isinstance(outcome, Result) and not outcome.paths and values["translate"]:
+            held.append(outcome)  # translations come in the same order
         thin += _is_thin(outcome, values["min_coverage"])
         if isinstance(outcome, Failed):
             failed.append(outcome)
@@ -139,8 +147,6 @@ def _complain(failed: Failed) -> None:
 def _report(outcome: Outcome, values: dict[str, Any]) -> float:
     """Print what came of one source; return the seconds of sound that are missing from it."""
     from bili2text.request import Failed, Result
-    from bili2text.subtitles.save import formats_of
-    from bili2text.subtitles.writers import WRITERS
 
     if isinstance(outcome, Failed):
         if values["as_json"]:
@@ -155,11 +161,27 @@ def _report(outcome: Outcome, values: dict[str, Any]) -> float:
     elif isinstance(outcome, Result) and not outcome.paths and values["translate"]:
         pass  # standard output takes one text: its translation
     elif isinstance(outcome, Result) and not outcome.paths:
-        (name,) = formats_of(values["output_format"])
-        write(WRITERS[name](outcome.document))
+        _tell(outcome, values)
     else:
         write("".join(f"{path}\n" for path in outcome.paths))
     return outcome.lost
+
+
+def _tell(found: Result, values: dict[str, Any]) -> None:
+    """Write a transcript to standard output."""
+    from bili2text.subtitles.save import formats_of
+    from bili2text.subtitles.writers import WRITERS
+
+    (name,) = formats_of(values["output_format"])
+    write(WRITERS[name](found.document))
+
+
+def _tell_instead(found: Result, translation: Translated, values: dict[str, Any]) -> None:
+    """Write the transcript where it was left untranslated, being in the target language already."""
+    from bili2text.translation_request import Untranslated
+
+    if isinstance(translation, Untranslated) and translation.why is None:
+        _tell(found, values)
 
 
 def write(text: str) -> None:

@@ -15,6 +15,7 @@ from cli.model_options import card_options, cpu_fallback_option, device_options
 from cli.options import talk_options
 from cli.parameters import Command, Maybe, section
 from cli.settings import with_settings
+from cli.translation_compare import check_options
 from cli.translation_options import translation_options
 
 if TYPE_CHECKING:
@@ -55,6 +56,13 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @_what("--reference", type=_file, metavar="FILE", help="For --compare: a right translation, line by line.")
 @_what("--votes", type=_file, metavar="FILE", help="For --compare: votes that its page has saved.")
+@_what("--voter", metavar="NAME", help="For --compare: whose votes these are, where several people vote.")
+@_what(
+    "--page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="For --compare: where its page goes. Default: beside the votes, in the cache.",
+)
 @translation_options(short=True)
 @_model("--threads", type=Maybe(click.IntRange(min=0)), metavar="N", help="CPU threads. Default: every core.")
 @device_options
@@ -107,8 +115,11 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text translate *.srt --to zh --api-base http://127.0.0.1:11434/v1 --api-model qwen3:4b
     bili2text translate --check
     """
+    _refuse_contradictions(values)
     if values["check"]:
-        _check(values)
+        from cli.translation_check import check
+
+        check(values)
     elif values["config"]:
         from cli.translation_batch import batch
 
@@ -121,16 +132,26 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
         _translate(values)
 
 
+def _refuse_contradictions(values: dict[str, Any]) -> None:
+    asked = [f"--{name}" for name in ("check", "config", "compare") if values[name]]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} exclude each other", hint="use one of them")
+    check_options(values)
+
+
 def _translate(values: dict[str, Any]) -> None:
     from bili2text.settings import environment
     from bili2text.translating import Translating
+    from bili2text.translation_tasks import check_input
 
     if not values["files"]:
         raise UsageError("no file was given", hint="name a subtitle file, as in: translate talk.srt --to zh")
     request = wanted(values)
+    if len(values["files"]) == 1:  # of several, one that is not there stops no other
+        check_input(values["files"][0])
     progress = console(values["progress"], quiet=values["quiet"])
     translating = Translating(request, progress, environment())
-    translating.check()
+    translating.check_for(values["files"])
     outcomes = []
     try:
         for path in values["files"]:
@@ -143,8 +164,9 @@ def _translate(values: dict[str, Any]) -> None:
 
 
 def wanted(values: dict[str, Any]) -> TranslationRequest:
-    """Return the request of these values. Raises UsageError for what contradicts itself."""
-    from bili2text.translation_request import TranslationOutput
+    """Return the request of these values. Raises UsageError for what contradicts itself or is not there."""
+    from bili2text.captions.save import kinds_of
+    from bili2text.translation_request import SAME, TranslationOutput
     from cli.translation_request import translation_request
 
     if not values["translate"]:
@@ -153,6 +175,8 @@ def wanted(values: dict[str, Any]) -> TranslationRequest:
         raise UsageError("--overwrite and --skip contradict each other", hint="use one of them")
     if values["output_dir"] == "-" and (values["as_json"] or len(values["files"]) > 1):
         raise UsageError("standard output takes one translation", hint="name one file, or a folder with -o")
+    if values["output_format"].strip().lower() != SAME:
+        kinds_of(values["output_format"])
     output = TranslationOutput(
         values["output_dir"], values["output_format"], values["overwrite"], values["skip"]
     )
@@ -214,27 +238,3 @@ def _summary(outcome: Translated) -> dict[str, Any]:
     if outcome.why is None:
         return {**found, "skipped": True}
     return {**found, "error": outcome.why.message, "exit_code": outcome.why.exit_code}
-
-
-def _check(values: dict[str, Any]) -> None:
-    from bili2text.plan.machine import this_machine
-    from bili2text.plan.values import Wishes
-    from bili2text.settings import environment
-    from bili2text.translators import explain, folders
-    from bili2text.translators.choose import choose
-    from bili2text.translators.float8 import float8
-    from bili2text.translators.gpu_memory import memory_of
-    from bili2text.translators.select import runtime
-    from cli.translation_request import translator_wishes
-
-    environ = environment()
-    wishes = translator_wishes(values)
-    machine = this_machine(Wishes(device=wishes.device), environ)
-    shelf = folders.shelf(values["translate_models_dir"], environ)
-    models = (folders.look(wishes.model_path),) if wishes.model_path else shelf.models
-    plan = choose(wishes, machine, models, float8(environ), runtime(environ))
-    memory = memory_of(machine.cards)
-    if values["as_json"]:
-        click.echo(json.dumps(explain.check_json(memory, plan, shelf.faults), ensure_ascii=False))
-    else:
-        click.echo("\n".join(explain.check_lines(memory, plan, shelf.faults)))

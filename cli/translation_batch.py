@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bili2text.errors import Incomplete, UsageError
+from bili2text.errors import Bili2TextError, Incomplete, UsageError
 from bili2text.files import clean_text
 from cli.console import console
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bili2text.progress import Progress
-    from bili2text.translation_request import Translated
+    from bili2text.translating import Translating
+    from bili2text.translation_request import Translated, TranslationRequest
     from bili2text.translation_tasks import BatchConfig, BatchTask
     from bili2text.translators.values import TranslatorPlan
 
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
 def batch(values: dict[str, Any]) -> None:
     """Translate every task of a configuration; more than one process where that was asked for and fits.
 
-    Raises UsageError, naming the place, for a wrong configuration; Incomplete when some task failed.
+    Nothing is begun before every task was looked at. Raises UsageError and SourceError, naming the place,
+    for what is wrong in the configuration or in what it names; Incomplete when some task failed.
     """
     from bili2text import translation_tasks
+    from bili2text.settings import environment
+    from bili2text.translating import Translating
 
     if values["files"]:
         raise UsageError("--config and a FILE were given", hint="name the file in the configuration")
@@ -36,94 +41,116 @@ def batch(values: dict[str, Any]) -> None:
     config = translation_tasks.read(values["config"])
     if config.model_path is not None:
         values = {**values, "translate_model_path": Path(config.model_path)}
-    requests = [_values(values, task) for task in config.tasks]  # each is checked before any is begun
+    asked = _requests(config, values)
     progress = console(values["progress"], quiet=values["quiet"])
-    if config.num_processes > 1:
-        _in_processes(config, values, progress)
-    else:
-        _in_turn(config, requests, progress)
-
-
-def _in_turn(config: BatchConfig, requests: list[dict[str, Any]], progress: Progress) -> None:
-    from bili2text.settings import environment
-    from bili2text.translating import Translating
-    from cli.translate import end, report, wanted
-
-    asked = [wanted(one) for one in requests]
     translating = Translating(asked[0], progress, environment())
-    translating.check()
+    plan = translating.check()
+    count = _processes(min(config.num_processes, len(config.tasks)), plan, progress)
+    if plan is not None and count > 1:
+        _in_processes(_parts(config, asked, count), _words(values, plan, max(1, plan.threads // count)))
+    else:
+        _in_turn(config, asked, translating, as_json=values["as_json"])
+
+
+def _requests(config: BatchConfig, values: dict[str, Any]) -> list[TranslationRequest]:
+    """Return the request of each task. Raises what is wrong with one, naming it."""
+    from bili2text.translation_tasks import check_input
+    from cli.translate import wanted
+
+    name = clean_text(values["config"].name)
+    asked = []
+    for number, task in enumerate(config.tasks, 1):
+        try:
+            asked.append(wanted(_values(values, task)))
+            check_input(task.input)
+        except Bili2TextError as error:
+            raise type(error)(f"{name}: task {number}: {error.message}", hint=error.hint) from error
+    return asked
+
+
+def _processes(wanted: int, plan: TranslatorPlan | None, progress: Progress) -> int:
+    """Return how many processes there are to be; where that is fewer than was wanted, it is said why."""
+    if plan is None:
+        if wanted > 1:
+            progress.warn("a server translates, many sentences at once: one process is enough")
+        return 1
+    room = max(1, min(wanted, plan.room.mib // max(1, plan.need_mib)))
+    if room < wanted:
+        progress.warn(f"there is room for {room} of {wanted} processes: {plan.room.arithmetic}")
+    return room
+
+
+def _in_turn(
+    config: BatchConfig, asked: Sequence[TranslationRequest], translating: Translating, *, as_json: bool
+) -> None:
+    from cli.translate import end, report
+
     outcomes: list[Translated] = []
     try:
-        for task, values, request in zip(config.tasks, requests, asked, strict=True):
+        for task, request in zip(config.tasks, asked, strict=True):
             outcomes.append(translating.file(task.input, request))
-            report(outcomes[-1], as_json=values["as_json"])
+            report(outcomes[-1], as_json=as_json, alone=len(asked) == 1)
     finally:
         translating.close()
     end(outcomes)
 
 
-def _in_processes(config: BatchConfig, values: dict[str, Any], progress: Progress) -> None:
-    """Run a share of the tasks in each of several processes, all with the one plan that has room for all."""
-    from bili2text.translation_tasks import as_json, shares
-    from cli.rerun import rerun, worst
+def _parts(config: BatchConfig, asked: Sequence[TranslationRequest], count: int) -> list[BatchConfig]:
+    """Return the configuration of each process."""
+    from bili2text.translation_tasks import place_of, shares
 
-    wanted = min(config.num_processes, len(config.tasks))
-    plan, count = _plan_for(wanted, values, progress)
-    if count < wanted:
-        progress.warn(f"there is room for {count} of {wanted} processes: {plan.room.arithmetic}")
-    sizes = [_size(task) for task in config.tasks]
-    parts = [replace(config, tasks=share, num_processes=1) for share in shares(config.tasks, sizes, count)]
+    places = [place_of(task, one.output.folder) for task, one in zip(config.tasks, asked, strict=True)]
+    sizes = [task.input.stat().st_size for task in config.tasks]
+    return [
+        # the model is in the words: one process takes what fits beside the others, and no other
+        replace(config, tasks=share, model_path=None, num_processes=1)
+        for share in shares(config.tasks, sizes, places, count)
+    ]
+
+
+def _in_processes(parts: Sequence[BatchConfig], words: tuple[str, ...]) -> None:
+    """Run the program with the words for each part, all at the same time. Raises Incomplete."""
+    from bili2text.translation_tasks import as_json
+    from cli.rerun import rerun_all
+
     # kept where they are found again: an interrupted job is resumed by the command of its process
-    files = [_kept(as_json(part)) for part in parts]
-    threads = max(1, plan.threads // count)
-    with ThreadPoolExecutor(count) as pool:
-        codes = list(pool.map(lambda file: rerun(_command(file, plan, threads), Path.cwd()), files))
-    code = worst(codes)
-    if code:
+    files = [_kept(as_json(part), words) for part in parts]
+    codes = rerun_all([(*words, "--config", str(file)) for file in files], Path.cwd())
+    if any(codes):
         raise Incomplete("some of the processes did not end well", hint="the lines above say why")
     for file in files:
         file.unlink(missing_ok=True)
 
 
-def _plan_for(wanted: int, values: dict[str, Any], progress: Progress) -> tuple[TranslatorPlan, int]:
-    """Return the plan that leaves room for as many processes as were wanted, or as there is room for."""
-    from bili2text.settings import environment
-    from bili2text.translator_planning import TranslatorPlanner
-    from cli.translate import wanted as request_of
-
-    planner = TranslatorPlanner(
-        request_of({**values, "translate": values["translate"] or "en"}), progress, environment()
-    )
-    plan = planner.plan()
-    return plan, max(1, min(wanted, plan.room.mib // max(1, plan.need_mib)))
-
-
-def _command(part: Path, plan: TranslatorPlan, threads: int) -> tuple[str, ...]:
-    """Return the words of one process: the user's own, and after them, so that they count, the plan's."""
+def _words(values: dict[str, Any], plan: TranslatorPlan, threads: int) -> tuple[str, ...]:
+    """Return the words of each process: the user's own, and after them, so that they count, the plan's."""
     from cli.words import spelled_out
 
     own = spelled_out(tuple(sys.argv[1:]), click.get_current_context(silent=True))
     device = "cpu" if plan.device == "cpu" else f"cuda:{plan.device_index}"
     said = {
-        "--config": str(part),
         "--model-path": str(plan.model.path.absolute()),
         "--precision": plan.precision,
         "--batch-size": str(plan.batch_size),
         "--threads": str(threads),
         "--device": device,
     }
+    if values["progress"] in ("auto", "bar"):  # a terminal has one live line
+        said["--progress"] = "plain"
     return (*own, *(word for pair in said.items() for word in pair))
 
 
-def _kept(text: str) -> Path:
+def _kept(text: str, words: Sequence[str]) -> Path:
+    """Write down what one process is to do; another batch, of the same files otherwise, has another file."""
     from bili2text.files import write_whole
     from bili2text.paths import cache_dir
     from bili2text.settings import environment
 
-    name = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    whole = "\0".join((text, *words))
+    name = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     path = cache_dir(environment()) / "batches" / f"{name}.json"
     write_whole(path, text, overwrite=True)
-    return path
+    return path.absolute()
 
 
 def _values(values: dict[str, Any], task: BatchTask) -> dict[str, Any]:
@@ -143,10 +170,3 @@ def _values(values: dict[str, Any], task: BatchTask) -> dict[str, Any]:
         "glossary": Path(task.glossary) if task.glossary else None,
     }
     return {**values, **{name: value for name, value in said.items() if value is not None}}
-
-
-def _size(task: BatchTask) -> int:
-    try:
-        return task.input.stat().st_size
-    except OSError:  # its share says so
-        return 0

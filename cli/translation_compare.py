@@ -8,9 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from bili2text.errors import UsageError
 from cli.console import console
+from cli.translation_options import refuse
 
 if TYPE_CHECKING:
     from bili2text.translation_request import TranslationRequest
+
+
+_OWN = ("reference", "votes", "voter", "page")
+_NOT_OURS = (
+    "output_dir", "output_format", "layout", "skip", "translate_line_width", "translate_line_count",
+    "translate_model_path", "api_model",
+)  # fmt: skip
+
+
+def check_options(values: dict[str, Any]) -> None:
+    """Raise UsageError for an option that says nothing with --compare, or nothing without it."""
+    if values["compare"]:
+        hint = "a comparison has two models, and writes one page: --page FILE"
+        refuse(_NOT_OURS, "with --compare", hint=hint)
+    else:
+        refuse(_OWN, "without --compare", hint="add --compare A B, or leave it out")
 
 
 def compare(values: dict[str, Any]) -> None:
@@ -38,7 +55,9 @@ def compare(values: dict[str, Any]) -> None:
     ways = Comparing(
         len(captions.lines),
         reference=values["reference"],
+        voter=values["voter"] or "",
         votes=(values["votes"],) if values["votes"] else (),
+        page=values["page"],
         as_json=values["as_json"],
         overwrite=values["overwrite"],
     )

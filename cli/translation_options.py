@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from bili2text.errors import UsageError
 from cli.parameters import Maybe, all_of, section
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,7 +20,8 @@ PRECISIONS = (
     "int8_float32", "int8_float16", "int8_bfloat16",
 )  # fmt: skip
 
-_translation = section("Translation")
+_SECTION = "Translation"
+_translation = section(_SECTION)
 _folder = click.Path(file_okay=False, path_type=Path)
 _count = click.IntRange(min=1)
 
@@ -133,3 +136,38 @@ def translation_options(*, short: bool) -> Callable[[F], F]:
             "--retry-failed", is_flag=True, help="Ask once more for the lines marked for review before."
         ),
     )
+
+
+def refuse_alone(values: dict[str, Any]) -> None:
+    """Raise UsageError for an option of the translation where none is asked for."""
+    if values["translate"]:
+        return
+    options = click.get_current_context().command.params
+    own = [str(one.name) for one in options if getattr(one, "section", "") == _SECTION]
+    refuse(own, "without --translate", hint="add --translate LANG, or leave it out")
+
+
+def refuse(names: Iterable[str], where: str, *, hint: str) -> None:
+    """Raise UsageError for what the user gave of these parameters, which say nothing `where`.
+
+    What a setting says of them is not meant for this run alone, and passes; so does what a stored command
+    says, in which settings are spelled out.
+    """
+    ctx = click.get_current_context()
+    if ctx.get_parameter_source("settings") is ParameterSource.COMMANDLINE:
+        return
+    wanted = set(names)
+    given = [
+        _spelled(option, ctx.params[str(option.name)])
+        for option in ctx.command.params
+        if isinstance(option, click.Option)
+        and option.name in wanted
+        and ctx.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(f"{', '.join(given)} {'say' if given[1:] else 'says'} nothing {where}", hint=hint)
+
+
+def _spelled(option: click.Option, value: object) -> str:
+    spellings = option.secondary_opts if value is False and option.secondary_opts else option.opts
+    return next(one for one in spellings if one.startswith("--"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +15,7 @@ from bili2text.subtitles.shape import Shape
 from bili2text.terms import Term
 from bili2text.transcribe.language_names import code
 from bili2text.translation_request import Endpoint, TranslationOutput, TranslationRequest
+from bili2text.translators.api_address import address_of
 from bili2text.translators.values import TranslatorWishes
 from cli.wishes import device, precision_wish
 from cli.words import spelled_out
@@ -30,6 +33,7 @@ def translation_request(values: dict[str, Any], output: TranslationOutput) -> Tr
         models_dir=values["translate_models_dir"],
         endpoint=_endpoint(values),
         resident=values["resident"],
+        shared="compute_type" in values,  # a command that transcribes
         terms=_terms(values),
         context=values["context"],
         reflect=values["reflect"],
@@ -64,11 +68,14 @@ def translator_wishes(values: dict[str, Any]) -> TranslatorWishes:
 
 
 def _target(text: str) -> str:
-    """Return the code of the language to translate into."""
+    """Return the code of the language to translate into. Raises UsageError for what is none."""
     low = text.strip().lower().replace("_", "-")
     if low in _TRADITIONAL:
         return "zh-Hant"
-    found = code("zh" if low in _SIMPLIFIED else text)
+    try:
+        found = code("zh" if low in _SIMPLIFIED else text)
+    except UsageError:  # its hint is of a language that is spoken, which may be "auto"
+        found = None
     if found is None:
         raise UsageError(f"no language to translate into: {text!r}", hint="name one: en, zh, zh-Hant, ja")
     return found
@@ -81,16 +88,23 @@ def _endpoint(values: dict[str, Any]) -> Endpoint | None:
         return None
     if values["translate_model_path"]:
         raise UsageError("--api-base and --model-path contradict each other", hint="use one of them")
+    address_of(values["api_base"])  # a wrong one is told before any file is read
     return Endpoint(values["api_base"], values["api_model"] or "", values["translate_batch_size"] or 8)
 
 
 def _terms(values: dict[str, Any]) -> tuple[Term, ...]:
     """Return the glossary: its own file, or the terms that Whisper is told."""
-    path = values["glossary"] or values.get("terms")
-    if path is None:
-        return ()
+    if values["glossary"]:
+        return _glossary(values["glossary"])
+    path = values.get("terms")
+    return () if path is None else terms.read(path).terms  # Whisper's request warns of it
+
+
+@cache
+def _glossary(path: Path) -> tuple[Term, ...]:
+    """Return what a file says, and warn of it, once: the tasks of a batch may share it."""
     found = terms.read(path)
-    if found.warning and values["glossary"]:
+    if found.warning:
         click.echo(f"warning: {found.warning}", err=True)
     return found.terms
 

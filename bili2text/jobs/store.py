@@ -48,6 +48,7 @@ class About:
     coverage: float | None = None  # the share (0..1) of speech that has text; None until it is finished
     lost: float = 0.0  # seconds of sound that the file should have had
     language: str = ""  # of the text, once it is known
+    wrote: tuple[str, ...] = ()  # of translations: for each text written, the mark of how, ":", its sha256
 
 
 class Jobs:
@@ -61,6 +62,10 @@ class Jobs:
         if not _KEY.fullmatch(key):
             raise ValueError(f"no key of a job: {key!r}")
         return self._root / key
+
+    def about(self, key: str) -> About | None:
+        """Return what was noted of a job; None where nothing was, or nothing that can be read."""
+        return _read(self.folder(key))
 
     def note(self, about: About) -> About:
         """Write down what a job is about, whole or not at all, and return it as it was written.
@@ -183,7 +188,8 @@ def _parsed(facts: dict[str, Any]) -> About:
     """Return the About in a file's JSON. Raises one of the errors that `_read` knows."""
     if facts.pop("format") != _FORMAT or facts["state"] not in get_args(State):
         raise ValueError("format")
-    for name in ("command", "outputs"):
+    facts.setdefault("wrote", [])
+    for name in ("command", "outputs", "wrote"):
         facts[name] = tuple(_is(word, str) for word in facts[name])
     for name in ("key", "title", "source", "folder", "created", "updated"):
         _is(facts[name], str)

@@ -13,7 +13,8 @@ from bili2text.lists.manifest import Manifest
 from bili2text.lists.values import Entry
 from bili2text.progress import Progress
 from bili2text.translating import Translating
-from bili2text.translation_job import Origin, SameLanguage
+from bili2text.translation_direction import SameLanguage
+from bili2text.translation_job import Origin
 from bili2text.translation_request import Translated, Translation, TranslationRequest, Untranslated
 
 # how much of a transcript a file of ours holds: the first says most

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 from bili2text.errors import ModelError
 from bili2text.models.catalog import Dims
+from bili2text.models.ct2_file import BROKEN, read_table
 
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")  # without tokenizer.json faster-whisper fetches one
 _VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
@@ -40,61 +40,26 @@ def check_shape(folder: Path) -> Dims:
 def read_dims(model_bin: Path) -> Dims:
     """Return the dimensions in a CTranslate2 file's table of variables; the numbers themselves are skipped.
 
-    The layout is CTranslate2's binary version 4 to 6 (its specs/model_spec.py, `_serialize`).
     Raises ModelError when the file is cut short, has bytes too many, or holds no Whisper model.
     """
     try:
-        with model_bin.open("rb") as file:
-            shapes = _walk(file, model_bin.stat().st_size)
-        return _dims(shapes)
-    except (struct.error, UnicodeDecodeError, ValueError, KeyError, IndexError) as error:
+        table = read_table(model_bin)
+        if not table.spec.startswith("WhisperSpec"):
+            raise ValueError(table.spec)
+        return _dims({name: one.shape for name, one in table.variables.items()})
+    except BROKEN as error:
         raise ModelError(f"not a whole Whisper model for CTranslate2: {model_bin}") from error
     except OSError as error:
         raise ModelError(f"cannot read {model_bin}: {error.strerror or error}") from error
 
 
-def _walk(file: BinaryIO, size: int) -> dict[str, tuple[int, ...]]:
-    version = _number(file, "<I")
-    if not 4 <= version <= 6 or not _text(file).startswith("WhisperSpec"):
-        raise ValueError(version)
-    _number(file, "<I")  # revision of the specification
-    shapes: dict[str, tuple[int, ...]] = {}
-    for _ in range(_number(file, "<I")):
-        name = _text(file)
-        rank = _number(file, "<B")
-        shapes[name] = tuple(_number(file, "<I") for _ in range(rank))
-        _number(file, "<B")  # type of the numbers
-        length = _number(file, "<I")
-        if file.seek(length, 1) > size:
-            raise ValueError(name)
-    for _ in range(_number(file, "<I")):  # aliases: variables that share their numbers with another
-        alias, target = _text(file), _text(file)
-        shapes[alias] = shapes[target]
-    if file.tell() != size:
-        raise ValueError(size)
-    return shapes
-
-
-def _number(file: BinaryIO, kind: str) -> int:
-    (number,) = struct.unpack(kind, file.read(struct.calcsize(kind)))
-    return int(number)
-
-
-def _text(file: BinaryIO) -> str:
-    length = _number(file, "<H")
-    raw = file.read(length)
-    if len(raw) != length:
-        raise ValueError(length)
-    return raw.rstrip(b"\0").decode("utf-8")
-
-
-def _dims(shapes: dict[str, tuple[int, ...]]) -> Dims:
+def _dims(shapes: Mapping[str, tuple[int, ...]]) -> Dims:
     vocab, width = shapes["decoder/embeddings/weight"]
     mels = shapes["encoder/conv1/weight"][1]
     return Dims(_layers(shapes, "encoder"), _layers(shapes, "decoder"), width, width // 64, mels, vocab)
 
 
-def _layers(shapes: dict[str, tuple[int, ...]], part: str) -> int:
+def _layers(shapes: Mapping[str, tuple[int, ...]], part: str) -> int:
     found = (re.match(rf"{part}/(layer_\d+)/", name) for name in shapes)
     return len({match[1] for match in found if match})
 

@@ -18,6 +18,7 @@ from bili2text.errors import Bili2TextError, DeviceFailure, OutOfMemory
 from bili2text.serving.asked import Asked, BadRequestError, asked, completion, error_body, events
 from bili2text.serving.desk import BusyError, ClosingError
 from bili2text.translators.api_address import is_loopback
+from bili2text.translators.api_talk import OWNER
 from bili2text.translators.engine import Reply
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Call = Callable[[], None]
 _LONGEST_CHALLENGE = 128  # characters
+_TOLD = ("digest", "engine", "precision", "device", "device_name")  # of a model, in the list of models
 _DRAIN = 1.0  # seconds
 _SOON = "1"  # seconds until a busy server should be asked again
 _LATER = "5"  # the same, of one whose device had no room
@@ -104,11 +106,13 @@ class Handler(BaseHTTPRequestHandler):
         self._say(200, {"status": "ok", "proof": proof})
 
     def _models(self) -> None:
+        about = self.office.about
         model = {
             "id": self.office.model,
             "object": "model",
-            "owned_by": "bili2text",
+            "owned_by": OWNER,
             "loaded": self.office.desk.loaded,
+            **({name: getattr(about.pin, name) for name in _TOLD} if about else {}),
         }
         self._say(200, {"object": "list", "data": [model]})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bili2text.serving.desk import Desk
-from bili2text.serving.values import Limits
+from bili2text.serving.values import About, Limits
 
 
 class Office:
@@ -19,6 +19,7 @@ class Office:
         self.limits = limits
         self.model = model
         self.token = token
+        self.about: About | None = None  # how the model was loaded last
         self.closing = False  # answers are the last ones of their connections
         self._answering = 0
         self._changed = threading.Condition()

@@ -7,20 +7,26 @@ import secrets
 import signal
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
 from filelock import BaseFileLock
 
-from bili2text.errors import UsageError
+from bili2text.errors import StorageError, UsageError
 from bili2text.jobs.lock import try_hold
 from bili2text.progress import Progress, Silent
 from bili2text.serving import place
 from bili2text.serving.desk import Desk, Factory
 from bili2text.serving.doors import Doors, on_port, on_socket
 from bili2text.serving.office import Office
-from bili2text.serving.values import LIMITS, Limits, Resident, Served
+from bili2text.serving.values import LIMITS, About, Limits, Resident, Served
+from bili2text.translators.engine import Translator
+
+Told = Callable[[], About]
 
 _WRITING = 2.0  # seconds for answers that are on their way when the server ends
 _EVERY = 0.2  # seconds between two looks whether it was told to end
@@ -37,13 +43,20 @@ class Server:
         served: Served,
         limits: Limits = LIMITS,
         progress: Progress | None = None,
+        about: Told | None = None,
     ) -> None:
-        """Nothing is loaded or opened yet; `factory` loads the translator, whenever it is needed."""
+        """Nothing is loaded or opened yet; `factory` loads the translator, whenever it is needed.
+
+        `about` tells how it was loaded; it is called after `factory`, in the same thread.
+        """
         self._cache = cache
         self._served = served
         self._limits = limits
         self._progress = progress or Silent()
-        self._desk = Desk(factory, limits, self._progress)
+        self._factory = factory
+        self._about = about
+        self._resident: Resident | None = None  # None until it is published
+        self._desk = Desk(self._loaded, limits, self._progress)
         token = secrets.token_urlsafe(32) if served.guarded else ""
         self._office = Office(self._desk, limits, served.model, token)
         self._lock: BaseFileLock | None = None
@@ -69,7 +82,7 @@ class Server:
                 target=doors.serve_forever, args=(_POLL,), name="doors", daemon=True
             )
             self._thread.start()
-            resident = self._resident(doors)
+            resident = self._resident = self._reached(doors)
             place.publish(self._cache, resident)
         except BaseException:
             self.stop()
@@ -80,18 +93,19 @@ class Server:
         """Take back the word, answer what is being computed, refuse the rest, unload the translator."""
         if self._lock is None:
             return
-        place.withdraw(self._cache)
         self._office.closing = True
+        place.withdraw(self._cache)
         if self._doors and self._thread:
             self._doors.shutdown()
             self._thread.join()
         self._desk.close()
+        place.withdraw(self._cache)  # once more: the last batch may have loaded the model anew
         if self._doors:
             self._office.wait_until_quiet(_WRITING)
             self._doors.hang_up()
             self._doors.server_close()
         self._lock.release()
-        self._lock = self._doors = self._thread = None
+        self._lock = self._doors = self._thread = self._resident = None
 
     def __enter__(self) -> Resident:
         return self.start()
@@ -106,13 +120,29 @@ class Server:
             return on_socket(place.socket_of(self._cache), self._office)
         return on_port(self._served.port, self._office)
 
-    def _resident(self, doors: Doors) -> Resident:
+    def _loaded(self) -> Translator:
+        """Return the translator, loaded; where that was done anew, how is told anew as well."""
+        translator = self._factory()
+        self._office.about = self._about() if self._about else None
+        if self._resident is not None and not self._office.closing:
+            self._resident = replace(self._resident, about=self._office.about)
+            with suppress(StorageError):  # who reads the old word is answered all the same
+                place.publish(self._cache, self._resident)
+        return translator
+
+    def _reached(self, doors: Doors) -> Resident:
         if self._served.port is None:
             url = f"unix:{quote(str(place.socket_of(self._cache).absolute()))}"
         else:
             url = f"http://127.0.0.1:{doors.server_address[1]}/v1"
         return Resident(
-            os.getpid(), url, self._office.token, self._served.model, max(1, self._limits.batch), time.time()
+            pid=os.getpid(),
+            url=url,
+            token=self._office.token,
+            model=self._served.model,
+            batch=max(1, self._limits.batch),
+            started=time.time(),
+            about=self._office.about,
         )
 
 
@@ -122,13 +152,14 @@ def serve(
     served: Served,
     limits: Limits = LIMITS,
     progress: Progress | None = None,
+    about: Told | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, in the main thread; what is computed then is still answered.
 
     A second Ctrl-C ends it at once. Raises what `Server.start` raises.
     """
     progress = progress or Silent()
-    with Server(cache, factory, served, limits, progress) as resident:
+    with Server(cache, factory, served, limits, progress, about) as resident:
         progress.note(f"{resident.model} answers at {resident.url}")
         _wait_until_told()
         progress.note("ending: what is being translated is still answered")

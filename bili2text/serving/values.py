@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bili2text.translate.records import Pin
+from bili2text.translators.values import Profile
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -35,6 +38,14 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """The model that is served, as it was loaded last: what a job of a run's own model goes by."""
+
+    pin: Pin
+    profile: Profile  # how it wants to be asked
+
+
+@dataclass(frozen=True, slots=True)
 class Resident:
     """A translator that runs, and how to reach it."""
 
@@ -44,3 +55,4 @@ class Resident:
     model: str
     batch: int  # prompts it computes together
     started: float  # seconds since the epoch
+    about: About | None = None  # None: the server cannot tell

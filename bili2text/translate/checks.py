@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Literal
 
+from bili2text.chinese.literals import literals
 from bili2text.transcribe.writing import DENSE, letters, script
 from bili2text.translate import figures
 from bili2text.translate.phrases import refused, remarked
-from bili2text.translate.scripts import stray
+from bili2text.translate.scripts import own, stray
 from bili2text.translate.values import Direction, Task
 from bili2text.translators.engine import Reply
 
@@ -43,6 +44,8 @@ _MARKUP = re.compile(
     r"</?[A-Za-z][^<>]*>|<[|｜][^<>]*[|｜]>|\[/?INST\]|\]\(https?:|```|^#{1,6} |\d\d:\d\d:\d\d[.,]\d{3}"
     r"|^\s*[\[{]\s*[\"'{\[]|[\"']\s*:\s*[\"'{\[]"
 )
+_LEFT = re.compile(r"(?<![A-Za-z])[a-z]{6,}(?![A-Za-z])")  # a word that is no name, and no "app" or "wifi"
+_ASIDE = re.compile(r"[(（“\"「『《`][^()（）“”\"「」『』《》`]*[)）”\"」』》`]")
 _INFLECTED = 0.7  # of a term's word: what an inflected form of it keeps
 
 
@@ -72,7 +75,7 @@ def faults(
             "copied-previous": _copies(text, source, earlier),
             "repetition": _repeats(text, source),
             "markup": bool(_MARKUP.search(text)) and not _MARKUP.search(source),
-            "script": stray(text, task, direction),
+            "script": stray(text, task, direction) or _leaves_words(text, task, direction),
             "length": _is_out_of_length(text, source),
             "remark": remarked(text, source),
             "numbers": figures.lost(source, text, direction),
@@ -163,6 +166,23 @@ def _is_doubled(plain: str) -> bool:
 def _packed(text: str) -> float:
     raw = text.encode("utf-8", "replace")
     return len(raw) / len(zlib.compress(raw))
+
+
+def _leaves_words(text: str, task: Task, direction: Direction) -> bool:
+    """Return whether a dense script has words of the source in it as they were, in small Latin letters.
+
+    Not counted: short ones, as in tech talk, and what stands aside, is a link, or a term. Of 997 references
+    of FLORES none is caught; of 200 replies of a 0.5B model to sentences of HSK, seven that were wrong.
+    """
+    if not own(direction.target) & {"HAN", "KANA", "HANGUL"}:
+        return False
+    for term in task.terms:
+        if term.target:
+            text = text.replace(term.target, " ")
+    text = _ASIDE.sub(" ", text)
+    for start, end in reversed(list(literals(text))):
+        text = f"{text[:start]} {text[end:]}"
+    return not set(_LEFT.findall(text)).isdisjoint(_LEFT.findall(task.sentence.text))
 
 
 def _misses_a_term(text: str, task: Task) -> bool:

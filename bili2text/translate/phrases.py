@@ -21,6 +21,7 @@ _MACHINE = re.compile(
     _I,
 )
 _OFFER = re.compile(r"请|請|帮|幫|提供|文本|句子|help|assist|provide|text|sentence|please", _I)
+_ABOUT_LANGUAGE = re.compile(r"language|[语語]言|words? in it|不对|不對|正确|正確|wrong|not right", _I)
 _NOTED = re.compile(r"注|备[注註]|備註|说明|note|remark|Hinweis|nota", _I)
 _REFUSALS = (
     (
@@ -58,6 +59,14 @@ _REFUSALS = (
         ),
         _OFFER,
     ),
+    (  # what a bad reply was told, said or translated in place of the sentence: small models do
+        re.compile(
+            r"\bthe target language\b|\bwords in it\b|\btranslate the line again\b"
+            r"|目[标標][语語]言|重新翻[译譯]这一行|[译譯]文不[对對]",
+            _I,
+        ),
+        _ABOUT_LANGUAGE,
+    ),
 )
 _REMARKS = (
     (
@@ -66,7 +75,9 @@ _REMARKS = (
             r"|\bthe (?:\w+ ){0,3}translation (?:of|is|for|would)\b|\btranslate[sd]? (?:to|into|as)\b"
             r"|\btranslate this line\b|(?:翻[译譯]|[译譯]文)(?:如下|为|為|是|结果)"
             r"|以下是.{0,12}(?:翻[译譯]|[译譯]文)"
-            r"|^(?:translation|译文|譯文|翻译|翻譯)\s*[:：]",
+            r"|^(?:translation|译文|譯文|翻译|翻譯)\s*[:：]"
+            r"|翻?[译譯]成(?:简体|簡體|繁体|繁體)?(?:中文|英文|英[语語]|[汉漢][语語])"
+            r"|(?:这个|這個|此|本|该|該|上述)(?:翻[译譯]|[译譯]文)",
             _I,
         ),
         _TRANSLATION,
@@ -86,6 +97,16 @@ _LABEL = re.compile(
     r"\**(?:(?:english |(?:simplified |traditional )?chinese )?translation|translated text|output"
     r"|译文|譯文|(?:中文|英文)?翻[译譯]|english|(?:simplified |traditional )?chinese|中文|英文)"
     r"\**\s*[:：]\**\s*",
+    _I,
+)
+# 这一行翻译成简体中文是“……”。
+_TOLD_DENSE = re.compile(
+    r"(?:[这這]|上面)?(?:一?[行句段]话?|文本)?(?:的|可以)?翻?[译譯]成(?:简体|繁体)?(?:中文|英文)(?:是|为)?[:：]?"
+    r"\s*[\"“](?P<said>[^\"“”]+)[\"”][。.]?"
+)
+# This line translates to English as: ...
+_TOLD_BARE = re.compile(
+    r"(?:the|this) (?:line|sentence|text|phrase) translates? (?:in)?to(?: \w+)?(?: as)?\s*:\s*(?P<said>\S.*)",
     _I,
 )
 # The line "..." translates to English as: "..."
@@ -123,8 +144,9 @@ def without_label(text: str, source: str) -> str:
 
     Of a sentence that quotes the translation, what it quotes, when the source does not speak of one.
     """
-    told = _TOLD.fullmatch(text)
-    if told and not _TRANSLATION.search(source):
-        return told["said"].strip()
+    if not _TRANSLATION.search(source):
+        for form in (_TOLD, _TOLD_DENSE, _TOLD_BARE):
+            if told := form.fullmatch(text):
+                return told["said"].strip()
     label = _LABEL.match(text)
     return text if label is None or _ANY_LABEL.match(source) else text[label.end() :]

@@ -28,7 +28,7 @@ from bili2text.translate.wording import (
 from bili2text.translators.engine import Message, Prompt
 from bili2text.translators.values import Profile
 
-VERSION = 1  # another wording gives other translations: count it up with every change of one
+VERSION = 2  # another wording gives other translations: count it up with every change of one
 LEAST_TOKENS, MOST_TOKENS = 48, 512
 _SHOWN_AGAIN = 400  # characters of a bad reply
 _TURN_MARK = re.compile(r"<(?=[|｜/\w])|\[(?=/?[A-Z_]+\])")  # begins what chat templates part turns with
@@ -49,9 +49,12 @@ def prompt(task: Task, direction: Direction, profile: Profile) -> Prompt:
 def feedback(asked: Prompt, reply: str, faults: Sequence[str]) -> Prompt:
     """Return the prompt with the bad reply to it and what was wrong with it, to be tried again.
 
-    `faults` are those of checks.Fault, one at least.
+    `faults` are those of checks.Fault, one at least. The sentence comes last once more: of 24 replies to be
+    mended a 0.5B model made four of what it was told was wrong, and none since the sentence follows that.
     """
-    return _after(asked, reply, AGAIN.format(wrong="; ".join(WRONG[one] for one in faults)))
+    told = AGAIN.format(wrong="; ".join(WRONG[one] for one in faults))
+    sentence = asked.messages[-1].text.rpartition("\n\n")[2]
+    return _after(asked, reply, f"{told}\n\n{sentence}")
 
 
 def reflect(asked: Prompt, draft: str) -> Prompt:

@@ -28,7 +28,7 @@ class Pin:
     """The part of a plan that decides what is written: a run that goes on keeps to it."""
 
     model: str
-    digest: str  # of its weights
+    digest: str  # of its weights; "" where a server does not say
     engine: str
     precision: str  # what it computes in
     batch_size: int
@@ -136,8 +136,15 @@ def recall(records: Iterable[Mapping[str, Any]], numbers: Sequence[int]) -> Reca
 
 
 def alike(one: Pin, other: Pin) -> bool:
-    """Return whether two plans write the same words."""
-    return replace(one, device_name="") == replace(other, device_name="")
+    """Return whether two plans write the same words; a digest that is not known is no other."""
+    if is_other(one.digest, other.digest):
+        return False
+    return replace(one, digest="", device_name="") == replace(other, digest="", device_name="")
+
+
+def is_other(one: str, other: str) -> bool:
+    """Return whether two digests are those of two models: "" is of one that is not known."""
+    return bool(one and other) and one != other
 
 
 def job_key(tasks: Sequence[Task], manner: Manner, wishes: Mapping[str, Json]) -> str:

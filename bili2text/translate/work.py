@@ -18,11 +18,23 @@ from typing import Literal
 from bili2text.errors import RuntimeFailure, StorageError
 from bili2text.jobs.journal import Journal
 from bili2text.progress import Progress, Stage
+from bili2text.translate import notes
 from bili2text.translate.batch import Around, translated
 from bili2text.translate.groups import Group, copies, groups, neighbours, repeats
 from bili2text.translate.holder import CARD_FAILURES, Holder, asked, give_way
 from bili2text.translate.manner import Manner
-from bili2text.translate.records import Begin, Finished, Pin, Recalled, Retry, Step, alike, recall, record
+from bili2text.translate.records import (
+    Begin,
+    Finished,
+    Pin,
+    Recalled,
+    Retry,
+    Step,
+    alike,
+    is_other,
+    recall,
+    record,
+)  # fmt: skip
 from bili2text.translate.repair import better
 from bili2text.translate.told import StaleJob, Told, Translated, as_line
 from bili2text.translate.values import Said, Task
@@ -37,17 +49,19 @@ def translate(
     told: Told | None = None,
     *,
     retry_failed: bool = False,
+    digest: str = "",
 ) -> Translated:
     """Return a translation of every sentence, having asked for those that the journal does not hold yet.
 
     `told` hears of each when it is on the disk; without it `progress` is told a line of text. With
     `retry_failed` the sentences that failed, now or in an earlier run, are asked for once more after all
-    others; one that fails again keeps the better of its texts. Raises StaleJob when the journal has to be
-    begun anew, StorageError when it cannot be written, and what the translator raises when no plan is left.
+    others; one that fails again keeps the better of its texts. `digest` is that of the model it must be: what
+    another one has said counts no more. Raises StaleJob when the journal has to be begun anew, StorageError
+    when it cannot be written, and what the translator raises when no plan is left.
     """
     if not tasks:
         return Translated((), (), 0, 0, 0.0)
-    return _Worker(tasks, manner, holder, journal, progress, told).run(retry_failed=retry_failed)
+    return _Worker(tasks, manner, holder, journal, progress, told).run(digest, retry_failed=retry_failed)
 
 
 class _Worker:
@@ -82,15 +96,15 @@ class _Worker:
         self._pin: Pin | None = None  # what an earlier run used, until it is loaded again
         self._work = 0.0
 
-    def run(self, *, retry_failed: bool) -> Translated:
-        found = self._recall()
+    def run(self, digest: str, *, retry_failed: bool) -> Translated:
+        found = self._recall(digest)
         begin = found.begin or self._begin()
         self._plan(begin, found.retries)
         retrying = any(turn for _, turn in self._groups[self._finished :])
         if self._finished < len(self._groups):
             self._ask_all()
         else:
-            self._progress.note("all of it was translated before, and is taken from the journal")
+            self._progress.note(notes.there_already(found.pin or begin.pin))
         if not found.retries:
             self._again(begin, copies(self._asked_for, self._said, self._manner.direction), "copied")
         # a run that goes on with a retry is that retry, not the next
@@ -101,12 +115,14 @@ class _Worker:
         pin = steps[-1].pin if steps else begin.pin
         return Translated(said, steps, asked, len(said) - asked, self._work, pin)
 
-    def _recall(self) -> Recalled:
+    def _recall(self, digest: str) -> Recalled:
         """Take what is in the journal. Raises StaleJob when it makes no sense."""
         try:
             found = recall(self._journal.records, sorted(self._alike))
         except ValueError as error:
             raise StaleJob(f"the journal makes no sense ({error})") from error
+        if found.pin is not None and is_other(found.pin.digest, digest):
+            raise StaleJob(notes.OTHER_MODEL)
         self._said, self._steps, self._finished = dict(found.said), list(found.steps), found.finished
         self._pin = found.pin
         return found
@@ -141,7 +157,7 @@ class _Worker:
         retry = Retry(tuple(sorted(numbers)), why)
         self._journal.append(record(retry))
         self._add_retry(retry, begin)
-        self._ask_all()
+        self._ask_all(notes.once_more(sum(first in numbers for first in self._firsts.values()), why))
 
     def _load(self) -> None:
         """Load the translator that an interrupted run had, if there was one; another one is a step."""
@@ -150,21 +166,21 @@ class _Worker:
             return
         self._holder.begin(pin)
         mine = self._holder.pin
-        if mine.model == pin.model and mine.digest != pin.digest:
-            raise StaleJob("the model is not the one that was used so far")
+        if mine.model == pin.model and is_other(mine.digest, pin.digest):
+            raise StaleJob(notes.OTHER_MODEL)
         if not alike(mine, pin):
             was = f"{pin.model} in {pin.precision}, batch {pin.batch_size}, on {pin.device_name}"
             self._step(self._finished, f"{was} is not to be had now")
 
-    def _ask_all(self) -> None:
-        """Ask for the groups that are left, and write each down."""
+    def _ask_all(self, why: str = "") -> None:
+        """Ask for the groups that are left, and write each down; `why` says what they are asked for."""
         self._load()
         waiting = self._numbers(self._groups[self._finished :])
         good = {number for number, said in self._said.items() if not said.needs_review}
         self._left = waiting - (good - self._withdrawn)
         total = sum(first in self._left for first in self._firsts.values())
-        if done := len(self._firsts) - total:
-            self._progress.note(f"going on: {done} of {len(self._firsts)} sentences were translated before")
+        if why := why or notes.going_on(len(self._firsts) - total, len(self._firsts)):
+            self._progress.note(why)
         with self._progress.stage("translate", total, "sentences") as stage:
             self._stage = stage
             for number in range(self._finished, len(self._groups)):

@@ -18,6 +18,7 @@ from bili2text.translators.api_talk import (
     body_of,
     complaint_of,
     document_of,
+    is_ours,
     models_of,
     reply_of,
     unknown_fields,
@@ -27,13 +28,21 @@ from bili2text.translators.engine import GREEDY, Decoding, Load, Prompt, Reply
 
 # A server with few slots lets requests wait, and sends nothing until a reply is whole.
 PATIENCE = Patience(timeout=300.0, attempts=5)
+_OPENAI = "api.openai.com"
 _LISTED = 5  # models that a hint names
 Value = TypeVar("Value")
 
 
-def key_of(environ: Mapping[str, str]) -> str:
-    """Return the key for an endpoint from the environment; "" for none."""
-    return environ.get("BILI2TEXT_API_KEY", "").strip() or environ.get("OPENAI_API_KEY", "").strip()
+def key_for(base: str, environ: Mapping[str, str]) -> str:
+    """Return the key for an endpoint from the environment; "" for none.
+
+    OPENAI_API_KEY is OpenAI's: many have it set for other programs, and no other server is to see it. Raises
+    UsageError for a wrong address.
+    """
+    own = environ.get("BILI2TEXT_API_KEY", "").strip()
+    address = address_of(base)
+    theirs = address.secure and not address.socket and address.host.lower() == _OPENAI
+    return own or (environ.get("OPENAI_API_KEY", "").strip() if theirs else "")
 
 
 class ApiTranslator:
@@ -67,7 +76,7 @@ class ApiTranslator:
         self._key = key
         self._concurrency = max(1, concurrency)
         self._patience = patience
-        self._ours = ours
+        self.ours = ours  # asking for the models finds that out, too
         self._unknown: frozenset[str] = frozenset()  # fields that the server refused
         self._answered = False
         self._lines: list[Connection] = []  # kept from one call to the next
@@ -122,10 +131,6 @@ class ApiTranslator:
             pool.shutdown(wait=True, cancel_futures=True)
         return tuple(found[place] for place in range(len(prompts)))
 
-    def score(self, prompts: tuple[Prompt, ...], replies: tuple[str, ...]) -> tuple[float | None, ...]:  # noqa: ARG002 - the protocol's names
-        """Return None for each: a chat endpoint scores only what it says itself."""
-        return (None,) * len(prompts)
-
     def models(self) -> tuple[str, ...]:
         """Return the names of the models at the endpoint. Raises what `generate` raises."""
         (line,) = self._opened(1)
@@ -176,7 +181,7 @@ class ApiTranslator:
 
     def _reply(self, line: Connection, prompt: Prompt, decoding: Decoding) -> Reply:
         while True:
-            body = body_of(prompt, decoding, self.model, ours=self._ours, unknown=self._unknown)
+            body = body_of(prompt, decoding, self.model, ours=self.ours, unknown=self._unknown)
             answer = self._asked(line, "POST", "/chat/completions", json.dumps(body).encode())
             refused = answer.status in (400, 422)
             unknown = unknown_fields(complaint_of(answer.body, self._key), body) if refused else frozenset()
@@ -185,7 +190,10 @@ class ApiTranslator:
             self._unknown |= unknown
 
     def _models(self, line: Connection) -> tuple[str, ...]:
-        return self._meant(self._asked(line, "GET", "/models"), models_of)
+        answer = self._asked(line, "GET", "/models")
+        names = self._meant(answer, models_of)
+        self.ours = self.ours or self._meant(answer, is_ours)
+        return names
 
     def _asked(self, line: Connection, method: str, path: str, body: bytes | None = None) -> Answer:
         answer = line.ask(method, path, body)

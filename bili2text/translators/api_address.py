@@ -83,7 +83,7 @@ def check_key(key: str, address: Address) -> None:
             "the key for --api-base has characters that no key has", hint="check BILI2TEXT_API_KEY"
         )
     if not address.secure and not address.here:
-        hint = "use https://, a tunnel to 127.0.0.1, or unset BILI2TEXT_API_KEY and OPENAI_API_KEY"
+        hint = "use https://, a tunnel to 127.0.0.1, or unset BILI2TEXT_API_KEY"
         raise UsageError(
             f"no key is sent to {address.shown} over plain http, where it can be read", hint=hint
         )

@@ -23,6 +23,7 @@ _OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "top_p": ("top_p",),
     "seed": ("seed",),
 }
+OWNER = "bili2text"  # of our own server's model, in its list of models
 _COMPLAINT = 300  # characters of a server's message that are shown
 _STOPPED = (None, "", "stop")
 
@@ -95,6 +96,13 @@ def reply_of(answer: Mapping[str, Any]) -> Reply:
         finished=choice.get("finish_reason") in _STOPPED,
         score=mean,
     )
+
+
+def is_ours(answer: Mapping[str, Any]) -> bool:
+    """Return whether a list of models is that of `serve-translation`."""
+    listed = answer.get("data")
+    first = listed[0] if isinstance(listed, list) and len(listed) == 1 else None
+    return isinstance(first, dict) and first.get("owned_by") == OWNER
 
 
 def models_of(answer: Mapping[str, Any]) -> tuple[str, ...]:

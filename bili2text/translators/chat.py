@@ -6,7 +6,6 @@ and chat_template.jinja (or the template within tokenizer_config.json, as older 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +16,9 @@ from tokenizers import Tokenizer
 from bili2text.errors import ModelError
 from bili2text.files import clean_text
 from bili2text.translators.engine import Message
+from bili2text.translators.shapes import read_json
 from bili2text.translators.template import LARGEST, Template
 
-_LARGEST_JSON = 1 << 24  # bytes of a configuration; a tokenizer_config.json with 150,000 names has 10 MB
 _NAMES = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")
 _ENDS = ("<|im_end|>", "<|endoftext|>")  # of ChatML and Qwen; a folder's configurations often name one alone
 _MARKUP = re.compile(r"[<\[].+[>\]]|<.*|.*>")  # what a token that steers a model looks like
@@ -28,11 +27,10 @@ _MARKUP = re.compile(r"[<\[].+[>\]]|<.*|.*>")  # what a token that steers a mode
 class Chat:
     """How one model is talked to."""
 
-    def __init__(self, tokenizer: Tokenizer, template: Template, ends: Sequence[str], end: str) -> None:
+    def __init__(self, tokenizer: Tokenizer, template: Template, ends: Sequence[str]) -> None:
         self.tokenizer = tokenizer
         self._template = template
         self.ends: tuple[str, ...] = tuple(ends)  # the tokens that end a reply
-        self.end = end  # the one among them that the template ends turns with
         self.end_ids: frozenset[int] = frozenset(
             number for end in ends if (number := tokenizer.token_to_id(end)) is not None
         )
@@ -49,8 +47,7 @@ class Chat:
         config = _object(folder / "tokenizer_config.json")
         names = {name: text for name in _NAMES if (text := _token(config.get(name)))}
         ends = _ends(folder, tokenizer, names)
-        end = next((token for token in (names.get("eos_token"), *_ENDS) if token in ends), ends[0])
-        return Chat(tokenizer, Template(_source(folder, config), names), ends, end)
+        return Chat(tokenizer, Template(_source(folder, config), names), ends)
 
     def prompt(self, messages: Sequence[Message], *, asking: bool = True) -> str:
         """Return the text of the turns; `asking` begins the assistant's next one, with thinking off.
@@ -65,10 +62,6 @@ class Chat:
         """Return the tokens of `prompt`, by name. Raises as it does."""
         found = self.tokenizer.encode(self.prompt(messages, asking=asking), add_special_tokens=False).tokens
         return tuple(found)
-
-    def reply_tokens(self, text: str) -> tuple[str, ...]:
-        """Return the tokens of a reply, without the one that ends it."""
-        return tuple(self.tokenizer.encode(self._harmless(text), add_special_tokens=False).tokens)
 
     def text(self, ids: Sequence[int]) -> str:
         """Return the text of tokens, special ones left out."""
@@ -140,20 +133,7 @@ def _tokenizer(path: Path) -> Tokenizer:
 
 def _object(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file, {} without the file. Raises ModelError."""
-    try:
-        if not path.is_file():
-            return {}
-        if path.stat().st_size > _LARGEST_JSON:
-            raise ModelError(f"the model's {path.name} is too large to be one")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"the model's {path.name} cannot be read: {clean_text(str(error))[:160]}",
-            hint="fetch the model's folder again",
-        ) from error
-    if not isinstance(found, dict):
-        raise ModelError(f"the model's {path.name} is no JSON object", hint="fetch the model's folder again")
-    return found
+    return read_json(path) if path.is_file() else {}
 
 
 def _source(folder: Path, config: Mapping[str, Any]) -> str:

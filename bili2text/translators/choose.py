@@ -19,7 +19,13 @@ from bili2text.translators.catalog import CARDS, NAMED, absent
 from bili2text.translators.guide import by_guide
 from bili2text.translators.learned import NEW, Runtime
 from bili2text.translators.said import fitted, one_line, overruled, shortage, walk
-from bili2text.translators.values import Float8, FoundModel, TranslatorPlan, TranslatorWishes
+from bili2text.translators.values import (
+    Float8,
+    FoundModel,
+    TranslatorCandidate,
+    TranslatorPlan,
+    TranslatorWishes,
+)
 from bili2text.translators.ways import Look, Way, World, look, rank
 
 HOW_TO_GET_ONE = (
@@ -54,6 +60,24 @@ def choose(
     if taken is not None:
         return _plan(taken, seen, (*reasons, *overruled(taken, seen)), world)
     return _on_cpu(models, seen, reasons, world)
+
+
+def overview(
+    wishes: TranslatorWishes,
+    machine: Machine,
+    found: Sequence[FoundModel],
+    float8: Float8,
+    runtime: Runtime = NEW,
+) -> tuple[TranslatorCandidate, ...]:
+    """Return how every model stands here, found or not, where `choose` could take none. Raises nothing."""
+    world = World(wishes, machine, float8, runtime)
+    cards = (
+        () if wishes.device == "cpu" else tuple(one for one in machine.cards.devices if any(one.capability))
+    )
+    places = [Place(card, room.on_card(card, _limits(wishes))) for card in cards]
+    places = places or [Place(None, room.in_ram(machine))]
+    seen = _survey(found, places, world)
+    return walk((*seen, *_missing(seen, places[0], world)), None)
 
 
 def _models(wishes: TranslatorWishes, found: Sequence[FoundModel]) -> tuple[FoundModel, ...]:

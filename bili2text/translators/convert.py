@@ -21,8 +21,9 @@ from bili2text.files import clean_text, storage_error, sync
 from bili2text.progress import Progress, Silent
 from bili2text.translators.chat import Chat
 from bili2text.translators.convert_run import converted
+from bili2text.translators.folders import RECORD, look
+from bili2text.translators.shapes import read_json
 
-RECORD = "bili2text.json"  # what a converted folder says of itself
 # bytes that one weight takes on the disk; int8 has a scale for each row beside it
 _BYTES = {
     "int8": 1.01, "int8_float32": 1.01, "int8_float16": 1.01, "int8_bfloat16": 1.01,
@@ -61,25 +62,14 @@ def convert(
 
 def _looked_at(source: Path) -> tuple[dict[str, Any], int]:
     """Return a model's configuration and the bytes of its weights. Raises ModelError."""
-    shown = clean_text(str(source))
-    try:
-        config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"no model in {shown}: it has no config.json") from error
-    except (OSError, ValueError, RecursionError) as error:
+    model = look(source)
+    if model.engine == "ctranslate2":
         raise ModelError(
-            f"the config.json in {shown} cannot be read", hint="fetch the folder again"
-        ) from error
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
-        what = "is converted already" if (source / "model.bin").is_file() else "does not say what it is"
-        raise ModelError(f"the model in {shown} {what}", hint="give the folder with the safetensors files")
-    found = [path.stat().st_size for path in source.glob("*.safetensors") if path.is_file()]
-    if not found:
-        raise ModelError(
-            f"no safetensors files in {shown}", hint="other kinds of weights can run code and are not opened"
+            f"the model in {clean_text(str(source))} is converted already",
+            hint="give the folder with the safetensors files",
         )
     Chat.read(source)  # a model that cannot be asked is not worth the time
-    return config, sum(found)
+    return read_json(source / "config.json"), model.weight_bytes
 
 
 @contextmanager

@@ -33,7 +33,6 @@ _ADVICE = Advice(
 # DecoderStateCache has no bound): 144 KiB a token for Qwen3-4B. What comes after these is computed each time.
 _KEPT = 4
 _WORTH = 8  # tokens; a shorter beginning is not worth a pass of its own
-_SCORED = 1024  # tokens scored at once: the logits of each are 600 KB with Qwen's vocabulary
 
 
 class Ct2Translator:
@@ -82,24 +81,6 @@ class Ct2Translator:
 
             found += self._batch(prompts[start : start + size], decoding, tell)
         return tuple(found)
-
-    def score(self, prompts: tuple[Prompt, ...], replies: tuple[str, ...]) -> tuple[float | None, ...]:
-        """Return, for each prompt and a reply to it, the mean log-probability of the reply and its end."""
-        asked = [self._chat.tokens(prompt.messages) for prompt in prompts]
-        whole = [
-            [*tokens, *self._chat.reply_tokens(reply), self._chat.end]
-            for tokens, reply in zip(asked, replies, strict=True)
-        ]
-        if not whole:
-            return ()
-        at_once = max(_SCORED, *(len(one) for one in whole))
-        with self._understood():
-            results = self._generator.score_batch(
-                whole, max_input_length=0, max_batch_size=at_once, batch_type="tokens"
-            )
-        # the first token of a text has no probability: the first of log_probs is that of the second token
-        said = [result.log_probs[len(tokens) - 1 :] for result, tokens in zip(results, asked, strict=True)]
-        return tuple(float(sum(one) / len(one)) for one in said)
 
     def close(self) -> None:
         """Let go of the model and its memory; after that the translator is of no use."""

@@ -88,11 +88,5 @@ class Translator(Protocol):
         PrecisionFailure when what it computes is no text, RuntimeFailure when the device fails otherwise.
         """
 
-    def score(self, prompts: tuple[Prompt, ...], replies: tuple[str, ...]) -> tuple[float | None, ...]:
-        """Return, for each prompt and a reply to it, the mean log-probability of the reply's tokens.
-
-        None where the engine cannot tell.
-        """
-
     def close(self) -> None:
         """Let go of the model and its memory."""

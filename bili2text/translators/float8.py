@@ -3,7 +3,7 @@
 transformers 5 has no FP8 code of its own: at the first forward, after a good load, it asks the package
 `kernels` for a kernel of the hub (integrations/finegrained_fp8.py, integrations/hub_kernels.py). Which one,
 and which `kernels`, is read from the transformers that is installed. What the card must be able to do
-(capability 8.9, quantizers/quantizer_finegrained_fp8.py) is the plan's to know.
+(`values.FLOAT8_FROM`) is the plan's to know.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any
 from bili2text.models.hfcache import hub_cache
 from bili2text.translators.values import Float8
 
-CAPABILITY = (8, 9)  # below it, and on CPUs, transformers turns FP8 weights into bfloat16
 _KERNEL = "finegrained-fp8"
 _TABLE = "_HUB_KERNEL_MAPPING"
 _SOURCE = "transformers/integrations/hub_kernels.py"

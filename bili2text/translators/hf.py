@@ -14,7 +14,7 @@ from bili2text.translators.hf_errors import running
 from bili2text.translators.hf_load import loaded
 from bili2text.translators.hf_memory import clear, refuse_too_many
 from bili2text.translators.hf_torch import Config, Model, Tensor, libraries
-from bili2text.translators.hf_watch import BeamOver, Ended, FirstLook, Over, Watch, Without, cut, nonsense
+from bili2text.translators.hf_watch import BeamOver, Ended, FirstLook, Over, Watch, Without, cut
 from bili2text.translators.scripts_of import tokens_of_scripts
 
 Told = Callable[[int, Reply], None]
@@ -56,15 +56,6 @@ class HfTranslator:
             with running(self._place):
                 self._generate(batch, decoding, tell)
         return tuple(replies[place] for place in range(len(prompts)))
-
-    def score(self, prompts: tuple[Prompt, ...], replies: tuple[str, ...]) -> tuple[float | None, ...]:
-        """Return the mean log-probability of each reply's tokens; None for a reply without any."""
-        pairs = tuple(zip(prompts, replies, strict=True))
-        found: list[float | None] = []
-        for _, batch in _cut(pairs, self._batch):
-            with running(self._place):
-                found += self._score(batch)
-        return tuple(found)
 
     def weight_bytes(self) -> int:
         """Return the bytes of the weights as they are in memory."""
@@ -178,44 +169,6 @@ class HfTranslator:
         ids = [[self._pad] * (width - len(row)) + row for row in rows]
         mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
         return torch.tensor(ids, device=self._device), torch.tensor(mask, device=self._device)
-
-    def _score(self, batch: Sequence[tuple[Prompt, str]]) -> list[float | None]:
-        torch, _ = libraries()
-        said = [self._reply(reply) for _, reply in batch]
-        rows = [self._tokens(prompt) + reply for (prompt, _), reply in zip(batch, said, strict=True)]
-        kept = max(map(len, said)) + 1  # each token is told by the logits of the place before it
-        clear(self._device)
-        try:
-            with torch.inference_mode():
-                ids, mask = self._padded(rows)
-                places = (mask.cumsum(1) - 1).clamp(min=0)
-                refuse_too_many(self._model.config, self._device, len(rows) * kept, 1)
-                logits = self._model(
-                    input_ids=ids,
-                    attention_mask=mask,
-                    position_ids=places,
-                    use_cache=False,
-                    logits_to_keep=kept,
-                ).logits
-                return [_mean(logits[row], ids[row], len(reply)) for row, reply in enumerate(said)]
-        finally:
-            clear(self._device)
-
-    def _reply(self, text: str) -> list[int]:
-        tokenizer = self._chat.tokenizer
-        return [tokenizer.token_to_id(token) or 0 for token in self._chat.reply_tokens(text)]
-
-
-def _mean(logits: Tensor, ids: Tensor, length: int) -> float | None:
-    """Return the mean log-probability of the last `length` of `ids`, by the logits of the last places."""
-    if not length:
-        return None
-    before = logits[-length - 1 : -1].float()
-    likely = before.gather(1, ids[-length:, None]).squeeze(1) - before.logsumexp(1)
-    mean = float(likely.mean())
-    if mean != mean:
-        raise nonsense("what the model computes is not a number")
-    return mean
 
 
 def _cut(items: Sequence[Any], size: int) -> Iterator[tuple[int, Sequence[Any]]]:

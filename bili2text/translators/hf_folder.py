@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bili2text.errors import ModelError, PrecisionFailure
+from bili2text.translators.shapes import read_json
 from bili2text.translators.values import Float8
 
 _FLOATS = ("float32", "bfloat16", "float16", "mixed")
@@ -41,12 +41,7 @@ def read(folder: Path) -> Held:
     folder: neither is taken.
     """
     name = folder.name
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{name} has no readable config.json", hint=_AGAIN) from error
-    if not isinstance(config, dict):
-        raise ModelError(f"the config.json of {name} is no object", hint=_AGAIN)
+    config = read_json(folder / "config.json")
     if (folder / "adapter_config.json").exists():
         raise ModelError(f"{name} is an adapter, not a model", hint="merge it into its model first")
     if not any(folder.glob("*.safetensors")):

@@ -9,12 +9,12 @@ from typing import Any
 
 from bili2text.errors import DependencyError, DeviceFailure, ModelError
 from bili2text.translators.engine import Load
-from bili2text.translators.float8 import CAPABILITY, float8
+from bili2text.translators.float8 import float8
 from bili2text.translators.hf_errors import loading
 from bili2text.translators.hf_folder import Able, read, resolved
 from bili2text.translators.hf_torch import Device, Model, Torch, Transformers, libraries
 from bili2text.translators.hf_weights import full_output_layer, settle, weights
-from bili2text.translators.values import Float8
+from bili2text.translators.values import FLOAT8_FROM, Float8
 
 # CPU instructions that multiply bfloat16 (torch.cpu.get_capabilities): x86, then ARM
 _CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
@@ -90,7 +90,7 @@ def _able(torch: Torch, device: Device, environ: Mapping[str, str]) -> Able:
         return Able("cpu", native, Float8(False, "CPUs do not compute FP8"))
     native = torch.cuda.is_bf16_supported(including_emulation=False)
     capability = torch.cuda.get_device_capability(device)
-    if capability < CAPABILITY:
+    if capability < FLOAT8_FROM:
         return Able("cuda", native, Float8(False, f"capability {'.'.join(map(str, capability))} has no FP8"))
     return Able("cuda", native, float8(environ))
 

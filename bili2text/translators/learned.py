@@ -102,6 +102,7 @@ class Runtime:
     absent: tuple[tuple[EngineName, str], ...] = ()  # engines that cannot run here, and why
     library: str = ""  # transformers' and torch's versions: "transformers 5.23.0, torch 2.13.0"
     learned: Learned = Learned()
+    packing: str = ""  # why transformers cannot pack weights into int8 or int4 here; "": it can
 
     def why_not(self, engine: EngineName) -> str:
         """Return why an engine cannot run here, or ""."""

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from bili2text.gpu.device import Device
 from bili2text.plan import precision
-from bili2text.translators.values import Float8, FoundModel, TranslatorWishes
+from bili2text.translators.values import FLOAT8_FROM, Float8, FoundModel, TranslatorWishes
 
-FLOAT8_FROM = (8, 9)  # transformers' quantizers/quantizer_finegrained_fp8.py turns FP8 into bfloat16 below it
 _BRAIN_FROM = (8, 0)
 _TORCH = ("float32", "float16", "bfloat16", "mixed", "float8", "int8", "int4")
 _TORCH_ON_CPU = ("float32", "bfloat16", "mixed", "int8", "int4")
 _CT2 = ("float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int8_bfloat16")
 _CT2_ON_CPU = ("float32", "int8", "int8_float32")
+_PACKED = ("int8", "int4")  # what transformers packs weights into as it loads them
 _OURS = ("auto", "default")  # precisions that leave it to us
 
 
@@ -45,25 +45,35 @@ def float8_refusal(device: Device | None, float8: Float8) -> str:
 
 
 def ladder(
-    model: FoundModel, device: Device | None, wishes: TranslatorWishes, float8: Float8, library: str
+    model: FoundModel,
+    device: Device | None,
+    wishes: TranslatorWishes,
+    float8: Float8,
+    library: str,
+    packing: str = "",
 ) -> Ladder:
     """Return the precisions in which `model` may run on `device`, or on the CPU with None.
 
-    `library` is CTranslate2's version. What was asked for stands alone; where it cannot be had, it gives way
-    to the usual ones, unless nothing may.
+    `library` is CTranslate2's version, `packing` why transformers packs no weights here, or "". What was
+    asked for stands alone; where it cannot be had, it gives way to the usual ones, unless nothing may.
     """
     asked = wishes.precision
     usual = _usual(model, device, wishes, float8, library)
+    if packing and model.engine == "transformers" and _PACKED[0] in usual.precisions:
+        left = tuple(one for one in usual.precisions if one not in _PACKED)
+        usual = Ladder(left, "; ".join(filter(None, (usual.why, packing))))
     if asked in _OURS:
         return usual
     if model.engine == "ctranslate2" and asked == "int8":
         asked = _int8(device, library)
-    if not (why := refusal(model, device, asked, float8, library)):
+    if not (why := refusal(model, device, asked, float8, library, packing)):
         return Ladder((asked,))
     return Ladder(usual.precisions if wishes.auto_optimize else (), why)
 
 
-def refusal(model: FoundModel, device: Device | None, asked: str, float8: Float8, library: str) -> str:
+def refusal(
+    model: FoundModel, device: Device | None, asked: str, float8: Float8, library: str, packing: str = ""
+) -> str:
     """Return why a model cannot be run in a precision at a place, or ""."""
     if packed(model):
         return f"{model.name} is packed ({model.quantization}): it is computed as it is"
@@ -75,8 +85,8 @@ def refusal(model: FoundModel, device: Device | None, asked: str, float8: Float8
         return f"transformers does not compute in {asked}{'' if device else ' on a CPU'}"
     if asked == "float8":
         return float8_refusal(device, float8) if model.quantization == "fp8" else "its weights are not FP8"
-    if asked in ("int8", "int4") and model.quantization:
-        return f"its weights are {model.quantization.upper()} already"
+    if asked in _PACKED:
+        return f"its weights are {model.quantization.upper()} already" if model.quantization else packing
     return _torch_refusal(device, asked, library) if device else ""
 
 

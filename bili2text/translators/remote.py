@@ -12,7 +12,7 @@ from bili2text.remote.plain import plain
 from bili2text.remote.stats import AccountWish
 from bili2text.remote.wire import Frame
 from bili2text.translators.engine import GREEDY, Decoding, Load, Prompt, Reply
-from bili2text.translators.talk import WORDS, Generate, Part, Ready, Score
+from bili2text.translators.talk import WORDS, Generate, Part, Ready
 
 # Nothing is looked up or sent: huggingface_hub, transformers and datasets each read their own. Tokenizers
 # that run threads of their own warn, and may hang, where a process forks.
@@ -80,14 +80,6 @@ class RemoteTranslator(RemoteModel[Ready]):
 
         asked = Frame("generate", plain(Generate(prompts, decoding)))
         return self._said(tuple[Reply, ...], self._ask(asked, part))
-
-    def score(self, prompts: tuple[Prompt, ...], replies: tuple[str, ...]) -> tuple[float | None, ...]:
-        """Return the mean log-probability of each reply's tokens; None where the engine cannot tell.
-
-        Raises what `generate` raises.
-        """
-        asked = Frame("score", plain(Score(prompts, replies)))
-        return self._said(tuple[float | None, ...], self._ask(asked))
 
 
 def child_environment(

@@ -47,13 +47,13 @@ def shortage(seen: Sequence[Look]) -> str:
     return f"{least.model.name} needs {least.need_mib} MiB in {least.precision}, {_room(least)}"
 
 
-def walk(seen: Sequence[Look], taken: Way) -> tuple[TranslatorCandidate, ...]:
+def walk(seen: Sequence[Look], taken: Way | None) -> tuple[TranslatorCandidate, ...]:
     """Return every model at every place it was looked at; those at `NOWHERE` are not on the disk."""
     return tuple(_candidate(one, taken) for one in seen)
 
 
-def _candidate(one: Look, taken: Way) -> TranslatorCandidate:
-    mine = one.model is taken.model and one.place is taken.place
+def _candidate(one: Look, taken: Way | None) -> TranslatorCandidate:
+    mine = taken is not None and one.model is taken.model and one.place is taken.place
     way = taken if mine else one.best or one.least
     found = one.model.path != NOWHERE
     return TranslatorCandidate(

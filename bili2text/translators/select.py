@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from bili2text.errors import OutOfMemory
+from bili2text.errors import DependencyError, OutOfMemory
 from bili2text.gpu.probe import probe
 from bili2text.plan.machine import this_machine
 from bili2text.plan.values import Wishes
@@ -24,6 +24,7 @@ from bili2text.translators.learned import Runtime
 from bili2text.translators.values import TranslatorWishes
 
 _LIBRARIES = ("transformers", "torch", "accelerate")  # what the engine "transformers" takes
+_PACKER = "bitsandbytes"  # what it packs plain weights with
 _EXTRA = "pip install 'bili2text[qwen]'"
 
 Say = Callable[[str], None]
@@ -48,16 +49,16 @@ def select_model_by_gpu(
 ) -> str:
     """Return the path of the first model, in the guide's order, that is in `models_dir` and fits the card.
 
-    If none fits, the smallest that is there. What a model needs is what it takes here: Qwen3-4B-FP8 as much
-    as Qwen3-4B where the card or a kernel is wanting; with the policy "guide" it is the guide's number.
-    `say` is told which and why. Raises ModelError when there is no model.
+    If none fits, or there is no card, the smallest that is there. What a model needs is what it takes here:
+    Qwen3-4B-FP8 as much as Qwen3-4B where the card or a kernel is wanting; with the policy "guide" it is the
+    guide's number. `say` is told which and why. Raises ModelError when there is no model.
     """
     here = os.environ if environ is None else environ
     found = scan(Path(models_dir))
-    wishes = TranslatorWishes(policy=policy)
+    wishes = TranslatorWishes(policy=policy, cpu_fallback=False)
     try:
         plan = choose(wishes, this_machine(Wishes(), here), found, float8(here), runtime(here))
-    except OutOfMemory as error:
+    except (OutOfMemory, DependencyError) as error:
         model = smallest(found)
         said: tuple[str, ...] = (f"selected {model.name}, the smallest: {error.message}",)
     else:
@@ -75,7 +76,8 @@ def runtime(environ: Mapping[str, str]) -> Runtime:
     if missing:
         absent = (("transformers", f"{', '.join(missing)} not installed: {_EXTRA}"),)
     versions = ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES[:2] if name not in missing)
-    return Runtime(absent, versions, ledger.read(ledger.ledger_file(environ)))
+    packing = "" if find_spec(_PACKER) else f"int8 and int4 need {_PACKER} here: pip install {_PACKER}"
+    return Runtime(absent, versions, ledger.read(ledger.ledger_file(environ)), packing)
 
 
 def _version(name: str) -> str:

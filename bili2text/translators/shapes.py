@@ -12,7 +12,7 @@ from bili2text.errors import ModelError
 from bili2text.files import clean_text
 from bili2text.translators.values import Shape
 
-_BYTES = 4 * 1024 * 1024  # a config is a few KiB
+_BYTES = 1 << 24  # a config is a few KiB; a tokenizer_config.json with 150,000 names has 10 MB
 # No model comes near; a number beyond is a mistake or a trick, and would make sums that mean nothing.
 _LIMITS = {
     "layers": 1024, "hidden": 1 << 17, "intermediate": 1 << 20, "heads": 4096, "kv_heads": 4096,

@@ -48,11 +48,3 @@ class Part:
 
     index: int  # of its prompt
     reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The request for the mean log-probability of each reply."""
-
-    prompts: tuple[Prompt, ...]
-    replies: tuple[str, ...]

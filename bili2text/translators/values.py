@@ -94,6 +94,11 @@ class TranslatorWishes:
     reserve_mib: int = 0
 
 
+# Capability below which, as on CPUs, transformers turns FP8 weights into bfloat16
+# (its quantizers/quantizer_finegrained_fp8.py)
+FLOAT8_FROM = (8, 9)
+
+
 @dataclass(frozen=True, slots=True)
 class Float8:
     """Whether FP8 weights can be computed as such, beside what the card must be able to do."""

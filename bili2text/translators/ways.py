@@ -90,7 +90,14 @@ def rank(model: FoundModel, place: Place, world: World) -> tuple[float, ...]:
 
 def _steps(model: FoundModel, place: Place, world: World) -> Ladder:
     """Return the precisions left when those that failed here before are taken out."""
-    found = ladder(model, place.device, world.wishes, world.float8, world.machine.library)
+    found = ladder(
+        model,
+        place.device,
+        world.wishes,
+        world.float8,
+        world.machine.library,
+        world.runtime.packing,
+    )
     if place.device is None:
         return found
     site = _site(model, place, world)

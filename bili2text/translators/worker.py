@@ -8,7 +8,7 @@ from bili2text.remote.plain import plain, typed
 from bili2text.remote.serve import Say, Service, serve, unknown
 from bili2text.remote.wire import Frame
 from bili2text.translators.engine import Load, Reply, Translator
-from bili2text.translators.talk import WORDS, Generate, Part, Ready, Score
+from bili2text.translators.talk import WORDS, Generate, Part, Ready
 
 
 def main() -> NoReturn:
@@ -22,9 +22,6 @@ def service(translator: Translator) -> Service:
     def answer(request: Frame, say: Say) -> Frame:
         if request.kind == "generate":
             return _generated(typed(Generate, request.body), translator, say)
-        if request.kind == "score":
-            asked = typed(Score, request.body)
-            return Frame("scores", plain(translator.score(asked.prompts, asked.replies)))
         return unknown(request, WORDS)
 
     return Service(Ready(translator.precision), answer)

@@ -16,7 +16,7 @@ from bili2text.gpu.probe import probe
 from bili2text.plan.machine import this_machine
 from bili2text.plan.values import Wishes
 from bili2text.translators.choose import choose
-from bili2text.translators.explain import check_json
+from bili2text.translators.explain import Checked, check_json
 from bili2text.translators.float8 import float8
 from bili2text.translators.folders import scan
 from bili2text.translators.gpu_memory import memory_of
@@ -91,7 +91,7 @@ def planned(bench: Bench, shelf: Path, free_gib: float) -> Json:
     machine = replace(machine, cards=replace(machine.cards, devices=cards))
     environ = bench.environ
     plan = choose(TranslatorWishes(), machine, scan(shelf), float8(environ), runtime(environ))
-    told = check_json(memory_of(machine.cards), plan)["choice"]
+    told = check_json(Checked(memory_of(machine.cards), plan=plan))["choice"]
     return {name: told[name] for name in _PLANNED}
 
 

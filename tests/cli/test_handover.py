@@ -128,3 +128,18 @@ def test_a_run_killed_while_it_translates_goes_on_there(
     assert again.returncode == 0, again.stderr
     assert "left as it is" in again.stderr
     assert (tmp_path / "quick_brown_fox.zh.srt").is_file()
+
+
+def test_chinese_that_was_spoken_is_written_in_the_other_script_without_a_translator(
+    program: Run, samples: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "none").mkdir()
+    clip = str(samples / "zh" / "pangrama.wav")
+    words = ("audio", clip, "-f", "srt", "-l", "zh", "--translate-models-dir", "none")
+    done = program(*words, "--translate", "zh-Hant")
+    assert done.returncode == 0, done.stderr
+    here, there = (
+        (tmp_path / f"pangrama.{end}").read_text(encoding="utf-8") for end in ("srt", "zh-Hant.srt")
+    )
+    assert times(here) == times(there)
+    assert here != there

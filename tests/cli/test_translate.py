@@ -229,3 +229,64 @@ def test_nobody_at_the_address_is_one_line(program: Run, tmp_path: Path) -> None
     done = program("translate", "talk.srt", "-t", "en", "--api-base", "http://127.0.0.1:9/v1")
     assert done.returncode == 4, done.stderr
     assert "127.0.0.1:9" in done.stderr
+
+
+def test_two_models_are_compared_blind_and_the_page_is_there(
+    program: Run, model: str, tmp_path: Path
+) -> None:
+    (tmp_path / "talk.srt").write_text(srt(ZH), encoding="utf-8")
+    (tmp_path / "right.txt").write_text("\n".join("A right line." for _ in ZH), encoding="utf-8")
+    words = (
+        "translate",
+        "talk.srt",
+        "-t",
+        "en",
+        "--compare",
+        "words",
+        "other",
+        "--json",
+        "--api-base",
+        model,
+    )
+    done = program(*words, "--reference", "right.txt")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [side["name"] for side in found["sides"]] == ["words", "other"]
+    page = next(line.removeprefix("page: ") for line in done.stderr.splitlines() if line.startswith("page: "))
+    assert "<html" in Path(page).read_text(encoding="utf-8")[:200].lower()
+    refused = program(*words, "--reference", "talk.srt", "gone.srt")
+    assert refused.returncode == 2
+
+
+def test_a_corrected_translation_is_refused_with_what_to_do_and_skip_keeps_it(
+    program: Run, model: str, tmp_path: Path
+) -> None:
+    (tmp_path / "talk.srt").write_text(srt(ZH), encoding="utf-8")
+    words = ("translate", "talk.srt", "-t", "en", "--api-base", model)
+    assert program(*words).returncode == 0
+    (tmp_path / "talk.en.srt").write_text("mine", encoding="utf-8")
+    for more in ((), ("--retry-failed",), ("--fresh",)):
+        done = program(*words, *more)
+        assert done.returncode == 5, done.stderr
+        assert "changed since it was written" in done.stderr
+        assert "--skip" in done.stderr
+    assert program(*words, "--skip").returncode == 0
+    assert (tmp_path / "talk.en.srt").read_text(encoding="utf-8") == "mine"
+    assert program(*words, "--overwrite").returncode == 0
+    assert (tmp_path / "talk.en.srt").read_text(encoding="utf-8") != "mine"
+
+
+def test_chinese_in_the_other_script_takes_no_model(program: Run, tmp_path: Path) -> None:
+    (tmp_path / "talk.zh.srt").write_text(srt(ZH), encoding="utf-8")
+    (tmp_path / "models").mkdir()
+    done = program("translate", "talk.zh.srt", "-t", "zh-Hant", "--models-dir", "models")
+    assert (done.returncode, done.stdout) == (0, "talk.zh-Hant.srt\n"), done.stderr
+    found = (tmp_path / "talk.zh-Hant.srt").read_text(encoding="utf-8")
+    assert times(found) == times(srt(ZH))
+    assert "那本書在桌子上" in found
+    back = program("translate", "talk.zh-Hant.srt", "-t", "zh", "-o", "back", "--models-dir", "models")
+    assert back.returncode == 0, back.stderr
+    assert "那本书在桌子上" in (tmp_path / "back/talk.zh.srt").read_text(encoding="utf-8")
+    same = program("translate", "talk.zh-Hant.srt", "-t", "zh-Hant", "--models-dir", "models")
+    assert same.returncode == 2
+    assert "is in zh-Hant already" in same.stderr

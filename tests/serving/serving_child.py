@@ -59,9 +59,6 @@ class Scripted:
         words = rest.split()[: one.max_new_tokens]
         return Reply(" ".join(words), len(words), len(words) < one.max_new_tokens, -0.25)
 
-    def score(self, prompts, replies):
-        return (None,) * len(prompts)
-
     def close(self):
         self.closes += 1
 

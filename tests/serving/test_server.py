@@ -18,7 +18,8 @@ from bili2text.models.wire import Patience
 from bili2text.serving import place
 from bili2text.serving.place import find, translator_of
 from bili2text.serving.server import Server
-from bili2text.serving.values import Limits, Served
+from bili2text.serving.values import About, Limits, Served
+from bili2text.translate.records import Pin
 from bili2text.translators.api import ApiTranslator
 from bili2text.translators.engine import Decoding, Load, Message, Prompt
 
@@ -387,3 +388,27 @@ def test_a_batch_that_takes_too_long_at_the_end_is_refused(cache, resident_proce
 def test_nothing_to_find_is_nothing_made(tmp_path):
     assert find(tmp_path / "cache") is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_was_loaded_anew_in_another_way_is_told_as_it_is_now(cache):
+    scripted = Scripted()
+
+    def about():
+        precision = "float16" if scripted.loads == 1 else "int8"
+        return About(Pin("m", "d" * 64, "ctranslate2", precision, 8, "cpu", "CPU"), "qwen3")
+
+    server = Server(cache, scripted.load, Served("m", 0), Limits(ttl=0.05, grace=3.0), about=about)
+    with server as first:
+        assert first.about == about()
+        token = {"Authorization": f"Bearer {first.token}"}
+        (model,) = exchange(first, "GET", "/v1/models", **token)[1]["data"]
+        assert (model["digest"], model["precision"], model["device"]) == ("d" * 64, "float16", "cpu")
+        assert waited_for(lambda: scripted.closes == 1)
+        assert find(cache) == first
+        assert ask(first, "say two") == ["two"]
+        assert waited_for(lambda: find(cache) != first)
+        assert find(cache).about.pin.precision == "int8"
+        assert exchange(first, "GET", "/v1/models", **token)[1]["data"][0]["precision"] == "int8"
+        assert replace(find(cache), about=first.about) == first
+    assert find(cache) is None
+    assert not (cache / "serving" / "translation.json").exists()

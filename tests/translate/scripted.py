@@ -64,16 +64,17 @@ def wanted(prompt: Prompt, of: Sequence[Task]) -> Task:
     return max(of, key=lambda one: (text.rfind(one.sentence.text), len(one.sentence.text)))
 
 
-def like_int8(of: Sequence[Task], bad: int = 0) -> Speech:
+def like_int8(of: Sequence[Task], bad: int = 0, never: int | None = None) -> Speech:
     """Good replies that depend on the whole batch and the decoding, as int8's do, and on the place in it.
 
-    One reply in `bad` is the source, as it happens to fall.
+    One reply in `bad` is the source, as it happens to fall; of the sentence `never` each one.
     """
 
     def say(prompt: Prompt, decoding: Decoding, batch: tuple[Prompt, ...], place: int) -> Reply:
-        text = wanted(prompt, of).sentence.text
-        number = mark(batch, decoding, place)
-        return Reply(text if bad and number % bad == 0 else english(number, len(text)), 9, finished=True)
+        asked = wanted(prompt, of).sentence
+        text, number = asked.text, mark(batch, decoding, place)
+        wrong = asked.number == never or (bad and number % bad == 0)
+        return Reply(text if wrong else english(number, len(text)), 9, finished=True)
 
     return say
 

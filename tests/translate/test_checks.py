@@ -200,3 +200,40 @@ def test_decoding_can_do_without_the_scripts_the_target_has_not() -> None:
     assert unwanted(Direction("en", "zh")) == ("kana", "hangul", "cyrillic")
     assert unwanted(Direction("zh", "ja")) == ("hangul", "cyrillic")
     assert unwanted(Direction("zh", "ru")) == ("han", "kana", "hangul")
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "way", "fault"),
+    [
+        (
+            "公司调整了编制。",
+            "That is not right: it still has words in it that are not in the target language.",
+            ("zh", "en"),
+            "refusal",
+        ),
+        (
+            "Enough has been said to prove that there was room for improvement.",
+            "这并不是正确的：它仍然有单词在其中不完全在目标语言中。",
+            ("en", "zh"),
+            "refusal",
+        ),
+        (
+            "An imperfect attempt at classification was, however, made in 1812.",
+            "“在1812年，我们尝试了一种不理想的分类方法。”这个翻译保持了原文的结构。",
+            ("en", "zh"),
+            "remark",
+        ),
+        ("My mother is a civil servant.", "我的母亲是一名 civil servant。", ("en", "zh"), "script"),
+    ],
+)
+def test_what_a_small_model_really_said_in_place_of_a_translation_is_caught(
+    source: str, text: str, way: tuple[str, str], fault: str
+) -> None:
+    assert fault in found(source, text, way)
+
+
+def test_words_that_belong_in_small_latin_letters_are_left_in_peace() -> None:
+    way = ("en", "zh")
+    assert found("The word comes from the Latin cellula.", "这个词来自拉丁语“cellula”。", way) == ()
+    assert found("Install it from https://python.org/getting now.", "现在请你从 https://python.org/getting 下载并且安装它。", way) == ()
+    assert found("Write the prompt first.", "先写 prompt。", way, terms=(Term("prompt", "prompt"),)) == ()

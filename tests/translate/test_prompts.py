@@ -131,6 +131,7 @@ def test_every_fault_is_put_into_words_and_the_prompt_before_it_stays_as_it_was(
         assert "<|" not in again.messages[2].text
         assert wording.WRONG[fault] in again.messages[3].text
         assert wording.WRONG["terms"] in again.messages[3].text
+        assert again.messages[3].text.endswith(f"\n{HELLO}")  # else small models translate what they are told
     assert feedback(asked, "", ("empty",)).messages[2].text
     assert len(feedback(asked, "哈" * 5000, ("repetition",)).messages[2].text) < 500
 

@@ -105,3 +105,17 @@ def test_any_reply_ends_in_one_clean_line() -> None:
         once = cleaned(reply, task(ZH), ZH_EN)
         assert len(once.splitlines()) <= 1
         assert once == once.strip()
+
+
+@pytest.mark.parametrize(
+    ("source", "reply", "direction", "said"),
+    [
+        ("这批货是进口的。", "This line translates to English as: This batch is imported.", ZH_EN,
+         "This batch is imported."),
+        ("This was successful.", "这一行翻译成简体中文是“这很成功。”", EN_ZH, "这很成功。"),
+    ],
+)  # fmt: skip
+def test_of_what_a_small_model_says_about_the_translation_the_translation_is_left(
+    source: str, reply: str, direction: Direction, said: str
+) -> None:
+    assert cleaned(reply, task(source), direction) == said

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hostile import HOSTILE, Hostile
 from scripted import PIN, Held, Scripted, Speech, english, like_int8, task, tasks, wanted
-from working import TO_EN, Stopped, recorded, work, work_on
+from working import TO_EN, Notes, Stopped, recorded, work, work_on
 
 from bili2text.errors import DeviceFailure, OutOfMemory, PrecisionFailure, RuntimeFailure, StorageError
 from bili2text.jobs.journal import NAME
@@ -268,7 +268,7 @@ def test_a_full_disk_ends_the_job_after_its_batch_and_what_was_told_stays(tmp_pa
 
 def test_stopped_at_any_record_it_goes_on_to_the_same_result(tmp_path: Path) -> None:
     of = tasks(14)
-    speech = like_int8(of, bad=2)
+    speech = like_int8(of, bad=2, never=5)
     whole = work(tmp_path / "whole", of, Held(Scripted(speech)))
     assert whole.failed
     assert {said.repair for said in whole.said} == {"", "feedback", "script", "sampling"}
@@ -327,6 +327,8 @@ def test_another_plan_than_the_interrupted_run_had_is_a_step(tmp_path: Path) -> 
         work(tmp_path / "b", of, Held(Scripted(like_int8(of))), stop_at=8)
     with pytest.raises(StaleJob, match="the model is not the one"):
         work(tmp_path / "b", of, Other(Scripted(like_int8(of)), replace(PIN, digest="1" * 8)))
+    unknown = work(tmp_path / "b", of, Other(Scripted(like_int8(of)), replace(PIN, digest="")))
+    assert not unknown.steps
 
 
 def test_what_failed_is_not_asked_again_unless_that_is_wished(tmp_path: Path) -> None:
@@ -371,7 +373,7 @@ def test_a_retry_samples_with_other_seeds(tmp_path: Path) -> None:
 
 def test_a_retry_that_is_stopped_goes_on_to_the_same_result(tmp_path: Path) -> None:
     of = tasks(14)
-    speech = like_int8(of, bad=2)
+    speech = like_int8(of, bad=2, never=5)
     whole = work(tmp_path / "whole", of, Held(Scripted(speech)), retry_failed=True)
     records = recorded(tmp_path / "whole")
     begun = next(at for at, one in enumerate(records) if one["kind"] == "retry")
@@ -445,3 +447,27 @@ def test_nothing_to_translate_loads_nothing(tmp_path: Path) -> None:
     holder = Held(Scripted(like_int8([])))
     assert work(tmp_path / "a", (), holder).said == ()
     assert not holder.begun
+
+
+def test_what_another_model_has_said_counts_no_more_even_where_nothing_is_left_to_ask(tmp_path: Path) -> None:
+    of = tasks(5)
+    whole = work(tmp_path / "a", of, Held(Scripted(like_int8(of))))
+    for digest in ("", PIN.digest):
+        assert work(tmp_path / "a", of, Held(Scripted(like_int8(of))), digest=digest).said == whole.said
+    with pytest.raises(StaleJob, match="the model is not the one"):
+        work(tmp_path / "a", of, Held(Scripted(like_int8(of))), digest="1" * 8)
+
+
+def test_what_is_asked_once_more_is_called_so(tmp_path: Path) -> None:
+    of = of_one_length(12)
+    notes = Notes()
+    work(tmp_path / "a", of, Held(Scripted(copying(of))), progress=notes)
+    assert notes.said == ["asking once more for what has another sentence's translation: 4"]
+    poor, notes = tasks(14), Notes()
+    speech = like_int8(poor, never=5)
+    work(tmp_path / "b", poor, Held(Scripted(speech)), progress=notes)
+    assert notes.said == []
+    work(tmp_path / "b", poor, Held(Scripted(speech)), progress=notes, retry_failed=True)
+    before, asking = notes.said
+    assert before.startswith("all of it was translated before, by scripted in int8")
+    assert asking == "asking once more for what needs review: 1"

@@ -9,7 +9,7 @@ from typing import Any
 from scripted import Held, Scripted, like_int8, tasks
 
 from bili2text.jobs.journal import Journal
-from bili2text.progress import Silent
+from bili2text.progress import Progress, Silent
 from bili2text.translate.manner import Manner
 from bili2text.translate.records import header
 from bili2text.translate.values import Direction, Said, Task
@@ -22,6 +22,17 @@ class Stopped(BaseException):
     """The end of a run at a moment of the test's choice."""
 
 
+class Notes(Silent):
+    """What was said of the work, but for the sentences."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        if "->" not in text:
+            self.said.append(text)
+
+
 def work(
     folder: Path,
     of: Sequence[Task],
@@ -31,12 +42,15 @@ def work(
     told: Told | None = None,
     stop_at: float | None = None,
     retry_failed: bool = False,
+    digest: str = "",
+    progress: Progress | None = None,
 ) -> Translated:
     """Do a job, or go on with it; with `stop_at` it ends there: at 2.0 before the third record, at 2.5 after."""
     with Journal.open(folder, header()) as journal:
         if stop_at is not None:
             _stop(journal, stop_at)
-        return translate(of, manner, holder, journal, Silent(), told, retry_failed=retry_failed)
+        silent = progress or Silent()
+        return translate(of, manner, holder, journal, silent, told, retry_failed=retry_failed, digest=digest)
 
 
 def work_on(

@@ -48,9 +48,6 @@ class Scripted:
                 told(index, replies[index])
         return tuple(replies[index] for index in sorted(replies))
 
-    def score(self, prompts: tuple[Prompt, ...], replies: tuple[str, ...]) -> tuple[float | None, ...]:
-        return tuple(-float(len(reply)) if reply else None for reply in replies)
-
     def close(self) -> None: ...
 
 

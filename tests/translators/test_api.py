@@ -11,7 +11,7 @@ from hostile_api import Answer, HostileApi, said
 
 from bili2text.errors import DependencyError, RuntimeFailure, UsageError
 from bili2text.models.wire import Patience
-from bili2text.translators.api import ApiTranslator, key_of
+from bili2text.translators.api import ApiTranslator, key_for
 from bili2text.translators.api_address import Address, address_of
 from bili2text.translators.api_faults import retry_after
 from bili2text.translators.engine import Decoding, Load, Message, Prompt, Reply
@@ -68,7 +68,6 @@ def test_each_prompt_has_its_own_reply_with_no_more_requests_at_once_than_allowe
         assert model.generate((prompt("more"),))[0].text == "MORE"
         assert len({request.peer for request in api.seen}) == 4  # connections are kept, between calls too
         assert model.generate(()) == ()
-        assert model.score((prompt("a"),), ("b",)) == (None,)
         model.close()
 
 
@@ -206,9 +205,24 @@ def test_a_key_is_in_no_message_and_not_sent_where_others_can_read_it():
     with pytest.raises(UsageError) as broken:
         translator("https://host/v1", key=f"{SECRET}\r\nX-Evil: 1")
     assert SECRET not in broken.value.message
-    assert key_of({"OPENAI_API_KEY": " a\n", "BILI2TEXT_API_KEY": ""}) == "a"
-    assert key_of({"OPENAI_API_KEY": "a", "BILI2TEXT_API_KEY": "b"}) == "b"
-    assert key_of({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("base", "own", "key"),
+    [
+        ("https://api.openai.com/v1", "", "theirs"),
+        ("https://API.OpenAI.com", "", "theirs"),
+        ("https://api.openai.com/v1", "mine", "mine"),
+        ("https://api.openai.com.evil.example/v1", "", ""),
+        ("https://openai.com/v1", "", ""),
+        ("http://api.openai.com/v1", "", ""),  # where it could be read on its way
+        ("http://127.0.0.1:11434/v1", "", ""),
+        ("https://models.example/v1", "mine", "mine"),
+        ("unix:/run/api.openai.com", "", ""),
+    ],
+)
+def test_the_key_for_openai_is_sent_to_no_other_server(base: str, own: str, key: str) -> None:
+    assert key_for(base, {"OPENAI_API_KEY": " theirs\n", "BILI2TEXT_API_KEY": own}) == key
 
 
 @pytest.mark.parametrize(

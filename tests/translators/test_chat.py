@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from bili2text.errors import ModelError, UsageError
+from bili2text.translators import template_limits
 from bili2text.translators.chat import Chat
 from bili2text.translators.engine import Message
 from bili2text.translators.scripts_of import tokens_of_scripts
@@ -48,7 +50,6 @@ def test_tokens_and_text_are_those_of_transformers(tiny_qwen: Path, messages: tu
 
 def test_every_file_may_say_what_ends_a_reply(folder: Path) -> None:
     assert Chat.read(folder).ends == ("<|endoftext|>", "<|im_end|>")
-    assert Chat.read(folder).end == "<|im_end|>"
     number = Chat.read(folder).tokenizer.token_to_id("!")
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [number]}), encoding="utf-8")
     assert set(Chat.read(folder).ends) == {"!", "<|endoftext|>", "<|im_end|>"}
@@ -117,8 +118,8 @@ def test_the_template_may_be_in_the_configuration_alone_or_among_others(folder: 
         ("chat_template.jinja", None, "no chat template"),
         ("chat_template.jinja", "{% if %}", "template failed"),
         ("chat_template.jinja", "\xff", "cannot be read"),
-        ("tokenizer_config.json", "[]", "no JSON object"),
-        ("generation_config.json", "{", "generation_config.json cannot be read"),
+        ("tokenizer_config.json", "[]", "is no configuration"),
+        ("generation_config.json", "{", "generation_config.json is not JSON"),
     ],
 )
 def test_a_folder_that_cannot_be_talked_to_is_refused(
@@ -149,6 +150,40 @@ def test_a_template_can_neither_reach_out_nor_write_without_end(source: str) -> 
     with pytest.raises(ModelError) as caught:
         Template(source, {}).render([{"role": "user", "content": "x"}], asking=True)
     assert "\n" not in caught.value.message
+
+
+# by many lines, in one sum, by a filter, by doubling, and what jinja2 computes as it compiles
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 'a' * 9999999999 }}",
+        "{{ 9999999999 * messages }}",
+        "{{ 10 ** (10 ** 9) }}",
+        "{% set big = 2 ** 60000 %}{{ big ** (big % 7 + 99) }}",
+        "{{ messages[0].role | center(9999999999) }}",
+        "{{ 'a' | center(9999999999) }}",
+        "{% set s = 'a' * 99 %}" + "{% set s = s ~ s %}" * 40,
+    ],
+)
+def test_a_hostile_template_neither_hangs_nor_eats_the_memory(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sys.platform != "linux" and ("center" in source or "~" in source):
+        pytest.skip("the memory of a process is limited on Linux")
+    monkeypatch.setattr(template_limits, "SECONDS", 0.5)
+    before = sys.gettrace()
+    limits = Path("/proc/self/limits").read_text(encoding="ascii") if sys.platform == "linux" else ""
+    with pytest.raises(ModelError, match=r"without end|too large|MemoryError") as caught:
+        Template(source, {}).render([{"role": "user", "content": "x"}], asking=True)
+    assert "\n" not in caught.value.message
+    assert sys.gettrace() is before
+    assert (
+        Template("{{ 2 * 3 }}{{ '-' * 3 }}{{ 2 ** 3 }}{{ 2 * 0.5 }}", {}).render([], asking=True)
+        == "6---81.0"
+    )
+    if sys.platform == "linux":
+        assert Path("/proc/self/limits").read_text(encoding="ascii") == limits
 
 
 def test_a_template_has_what_transformers_gives_it() -> None:

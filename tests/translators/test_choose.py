@@ -359,6 +359,29 @@ def test_more_free_memory_never_gives_a_lesser_plan(
                 assert more.batch_size >= less.batch_size
 
 
+def test_without_its_library_no_plain_folder_is_packed_and_that_is_said() -> None:
+    plain, lacking = (model("Qwen3-0.6B"),), Runtime(packing="int8 needs bitsandbytes")
+
+    def chosen(here: Machine, runtime: Runtime, **wishes: Any) -> TranslatorPlan:
+        return choose(TranslatorWishes(**wishes), here, plain, READY, runtime)
+
+    first = {"wish": PrecisionWish(use_int8=True)}
+    for here, usual in ((machine(), "float32"), (on("RTX 4090"), "bfloat16")):
+        assert chosen(here, NEW, **first).precision == "int8"
+        assert chosen(here, NEW, precision="int4").precision == "int4"
+        for wishes in (first, {"precision": "int8"}, {"precision": "int4"}):
+            plan = chosen(here, lacking, **wishes)
+            assert plan.precision == usual
+            assert said(plan, "int8 needs bitsandbytes")
+        assert not said(chosen(here, lacking), "bitsandbytes")
+    with pytest.raises(ModelError, match="int8 needs bitsandbytes"):
+        chosen(machine(), lacking, precision="int8", auto_optimize=False)
+    packed = (converted("Qwen3-0.6B"),)
+    assert choose(TranslatorWishes(precision="int8"), machine(), packed, READY, lacking).precision == (
+        "int8_float32"
+    )
+
+
 def place_in(plan: TranslatorPlan, found: list[FoundModel], device: Device, float8: Float8) -> int:
     """Return how far down the order a plan's model is, the order written down a second time."""
     native = device.capability >= (8, 9) and float8.ready

@@ -132,11 +132,11 @@ def test_without_torch_it_says_what_to_install(tiny_qwen: Path, tmp_path: Path) 
     ("spoil", "said"),
     [
         ("no config", "no config.json"),
-        ("config", "cannot be read"),
-        ("no weights", "no safetensors"),
-        ("pickle", "no safetensors"),
+        ("config", "is not JSON"),
+        ("no weights", "there are no weights"),
+        ("pickle", "pickled weights"),
+        ("cut short", "cut short"),
         ("no template", "no chat template"),
-        ("converted", "converted already"),
     ],
 )
 def test_what_is_no_model_is_refused_before_anything_is_loaded(
@@ -155,11 +155,16 @@ def test_what_is_no_model_is_refused_before_anything_is_loaded(
     elif spoil == "no template":
         (folder / "chat_template.jinja").unlink()
     else:
-        (folder / "config.json").write_text("{}", encoding="utf-8")
-        (folder / "model.bin").write_bytes(b"x")
+        weights = (folder / "model.safetensors").read_bytes()
+        (folder / "model.safetensors").write_bytes(weights[:-1])
     with pytest.raises(ModelError, match=said):
         convert(folder, tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+def test_what_is_converted_is_not_converted_again(tiny_qwen_ct2: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="converted already"):
+        convert(tiny_qwen_ct2, tmp_path / "x")
 
 
 def test_no_folder_is_replaced_and_no_model_overwritten(tiny_qwen: Path, tmp_path: Path) -> None:

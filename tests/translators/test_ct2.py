@@ -186,27 +186,6 @@ def test_a_script_that_is_suppressed_is_not_written(translator: Ct2Translator, b
     assert again == free  # it holds for the one call
 
 
-def test_a_reply_is_scored_as_it_was_when_it_was_given(translator: Ct2Translator) -> None:
-    chat = Chat.read(translator._load.folder)
-    replies = translator.generate(PROMPTS)
-    scores = translator.score(PROMPTS, tuple(reply.text for reply in replies))
-    checked = 0
-    for reply, score in zip(replies, scores, strict=True):
-        # a random model spells what no text is tokenised to, and ends with either of two tokens
-        if (
-            reply.finished
-            and len(chat.reply_tokens(reply.text)) + 1 == reply.tokens
-            and "\ufffd" not in reply.text
-        ):
-            checked += score == pytest.approx(reply.score, abs=1e-3)
-    assert checked
-    assert translator.score((), ()) == ()
-    better, worse = translator.score(PROMPTS[:1] * 2, (replies[0].text, "quite another thing"))
-    assert better is not None
-    assert worse is not None
-    assert better > worse
-
-
 def test_the_state_of_no_more_than_a_few_beginnings_is_kept(translator: Ct2Translator) -> None:
     for number in range(8):
         system = Message("system", f"Number {number}: translate the sentence into English.")

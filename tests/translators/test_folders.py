@@ -101,7 +101,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "config is no JSON": (put("config.json", b"{'a'"), "not JSON"),
     "config is a list": (put("config.json", b"[]"), "no configuration"),
     "config nests without end": (put("config.json", b"[" * 200_000), "not JSON"),
-    "config is huge": (put("config.json", b" " * 5_000_000), "no configuration"),
+    "config is huge": (put("config.json", b" " * 20_000_000), "no configuration"),
     "config is a pointer": (put("config.json", POINTER), "git-lfs"),
     "no layers": (rewrite(num_hidden_layers=None), "num_hidden_layers"),
     "layers in words": (rewrite(num_hidden_layers="28"), "num_hidden_layers"),

@@ -80,15 +80,9 @@ def test_each_engine_says_the_same_in_a_process_of_its_own(
     heard: dict[int, Reply] = {}
     with RemoteTranslator(load, os.environ) as there:
         assert there.generate(prompts, told=heard.__setitem__) == said
-        texts = ("Fine.", "你好", "")
-        assert there.score(prompts, texts) == here.score(prompts, texts)
         assert there.precision == here.precision
     assert tuple(heard[index] for index in range(3)) == said
     here.close()
-
-
-def test_scores_arrive_and_so_does_that_there_is_none(translator: RemoteTranslator) -> None:
-    assert translator.score(asked("a", "b"), ("four", "")) == (-4.0, None)
 
 
 @pytest.mark.parametrize("kind", [PrecisionFailure, OutOfMemory, RuntimeFailure])

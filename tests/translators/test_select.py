@@ -57,15 +57,17 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, here: Machine, float8: Float8 = R
         ("RTX 3060 Laptop", READY, "guide", "Qwen3-1.7B"), ("RTX 4050 Laptop", READY, "measured", "Qwen3-1.7B"),
         ("RTX 3050 Laptop", READY, "guide", "Qwen3-1.7B"), ("RTX 3050 Laptop, 0.3 free", READY, "guide", "Qwen3-1.7B"),
         ("RTX 3050 Laptop, 0.3 free", READY, "measured", "Qwen3-1.7B"),
+        ("", READY, "measured", "Qwen3-1.7B"), ("", NO_KERNEL, "guide", "Qwen3-1.7B"),
     ],
 )  # fmt: skip
 def test_the_guides_examples(
     text: str, float8: Float8, policy: str, name: str, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere(monkeypatch, machine(card(text)), float8)
+    elsewhere(monkeypatch, machine(*[card(text)] if text else []), float8)
     said: list[str] = []
     assert select.select_model_by_gpu(shelf, policy, said.append, {}) == str(shelf / name)  # type: ignore[arg-type]
-    assert said[0].startswith(f"selected {name} (needs ")
+    smallest = not text or "0.3 free" in text
+    assert said[0].startswith(f"selected {name}{', the smallest: no ' if smallest else ' (needs '}")
     assert said[-1] == str(shelf / name)
 
 
@@ -106,3 +108,13 @@ def test_nothing_heavy_is_imported_to_choose() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_library_that_packs_weights_is_looked_for_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {"BILI2TEXT_CACHE_DIR": str(tmp_path)}
+    monkeypatch.setattr(select, "find_spec", lambda name: None if name == "bitsandbytes" else object())
+    assert "pip install bitsandbytes" in select.runtime(environ).packing
+    monkeypatch.setattr(select, "find_spec", lambda name: object())
+    assert select.runtime(environ).packing == ""
