@@ -19,6 +19,7 @@ from cli import batch_ray
 from cli.batch_show import entry_json, print_table
 from cli.console import console
 from cli.transcribing import listed, write
+from cli.translation_options import refuse_alone
 
 if TYPE_CHECKING:
     from bili2text.cluster.drive import ClusterBatch
@@ -55,6 +56,7 @@ def run_list(values: dict[str, Any]) -> int:
     watched = [str(values["watch"].absolute())] if values["watch"] else []
     if not values["name"] and not sources and not watched:
         raise UsageError("no source was given", hint="name links or files, or a list of them: -a FILE")
+    refuse_alone(values)
     name = values["name"] or default_name((*sources, *watched), mark)
     name = batch_ray.named(name, values)
     folder = Shelf(cache_dir(environment())).folder(name)
