@@ -16,14 +16,24 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also when this is imported by a test
 
+import capacity
+import cluster_speed
 import footprints
 import golden
 import long
 import noise
 import optimize_pages
 import soak
+import soak_cluster
+import soak_translation
+import translation_engines
+import translation_precision
+import translation_quality
+import translation_talk
 import zoo
 from acceptance.report import gpu_table
+from acceptance.report_translators import translators_table
+from benchmarking.report import growth_page, rounds_page
 
 from cli.main import cli
 
@@ -111,7 +121,8 @@ def walk(command: click.Command, path: str, context: click.Context) -> Iterator[
 
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "accuracy.md": {"errors": errors, "memory": memory},
-    "gpu.md": {"measured": gpu_table},
+    "benchmark.md": {"rounds": rounds_page, "growth": growth_page},
+    "gpu.md": {"measured": gpu_table, "translators": translators_table},
     "gpu_optimize.md": {"situations": optimize_pages.pages},
     "memory.md": {"published": footprints.published_table, "cpu": footprints.cpu_table},
     "plan.md": {"golden": golden.golden_table},
@@ -120,6 +131,18 @@ TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "long": long.long_table,
         "noise": noise.noise_table,
         "zoo": zoo.zoo_table,
+    },
+    "scale.md": {
+        "cluster": soak_cluster.table,
+        "cluster speed": cluster_speed.table,
+        "capacity": capacity.table,
+    },
+    "translation.md": {
+        "quality": translation_quality.quality_table,
+        "talk": translation_talk.talk_table,
+        "precisions": translation_precision.precision_table,
+        "engines": translation_engines.engines_table,
+        "killed": soak_translation.killed_table,
     },
 }
 

@@ -1,6 +1,7 @@
-"""What becomes of translations whose runs are killed at random moments: each has to be that of a run without.
+"""What becomes of translations whose runs are killed at random lines: each has to be that of a run without.
 
     python scripts/soak_translation.py MODEL LINES [--source zh] [--target en] [--kills 50] [--batch 8]
+        [--json FILE]
 
 MODEL is a folder in CTranslate2's format, best in int8: its replies depend on their batches, so a run that
 went on with other batches would be seen. LINES is a text file with a sentence on each line. Linux and macOS.
@@ -34,7 +35,9 @@ from bili2text.translate.work import translate
 from bili2text.translators.ct2 import Ct2Translator
 from bili2text.translators.engine import Load
 
-_LATEST = 1.1  # of the time that a run without kills takes: the latest moment of a kill
+MEASURED = Path(__file__).resolve().parent.parent / "docs" / "measurements" / "translation_soak.json"
+_LATE = 0.5  # seconds after the line that a kill waited for, at most
+_LOOK = 0.02  # seconds between two looks at the journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +109,15 @@ def soak(asked: Asked, place: Path, kills: int, seed: int) -> dict[str, Any]:
     began = time.monotonic()
     subprocess.run(asked.command(place / "whole"), check=True)
     alone = time.monotonic() - began
-    whole = (place / "whole" / "said.json").read_text()
+    whole, most = (place / "whole" / "said.json").read_text(), _records(place / "whole")
     chance = random.Random(seed)  # noqa: S311 - moments, no secrets
     seen, job = Counter[str](), 0
     while seen["kills"] < kills:
         folder = place / str(job)
         before = _records(folder)
         process = subprocess.Popen(asked.command(folder))
-        try:
-            code = process.wait(chance.random() * _LATEST * alone)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
+        line = chance.randint(before, max(before, most) + 1)  # the one after the last: it may end by itself
+        code = _killed_at(process, folder, line, chance)
         seen["kills"] += code == -signal.SIGKILL
         seen["kills that found work done"] += code == -signal.SIGKILL and _records(folder) > before
         if seen["kills"] == kills and code:
@@ -155,6 +155,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--target", default="en")
     for name, value in (("batch", 8), ("threads", 2), ("kills", 50), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--thinks", action="store_true", help="for a Qwen3 that thinks unless told not to")
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     found = parser.parse_args(words)
@@ -166,7 +167,32 @@ def main(words: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         seen = soak(asked, Path(place), found.kills, found.seed)
     print(json.dumps(seen, indent=1, ensure_ascii=False))
+    if found.json:
+        found.json.write_text(json.dumps(seen, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 1 if seen["different"] or seen["failed"] else 0
+
+
+def killed_table() -> str:
+    """Return what was seen, for docs/translation.md."""
+    found = json.loads(MEASURED.read_text(encoding="utf-8"))
+    lines = [
+        "| kills | of these, runs that had written lines | jobs | different | failed |",
+        "|---" * 5 + "|",
+    ]
+    names = ("kills", "kills that found work done", "jobs", "different", "failed")
+    lines.append(f"| {' | '.join(str(found[name]) for name in names)} |")
+    return "\n".join([*lines, "", f"{found['sentences']} sentences, batch {found['batch']}.", ""])
+
+
+def _killed_at(process: subprocess.Popen[bytes], folder: Path, records: int, chance: random.Random) -> int:
+    """Kill a run soon after its journal has so many records, unless it ends by itself; return its code."""
+    while process.poll() is None and _records(folder) < records:
+        time.sleep(_LOOK)
+    try:
+        return process.wait(chance.random() * _LATE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def _records(folder: Path) -> int:

@@ -3,10 +3,11 @@
     python scripts/translation_precision.py MODEL PAIRS.tsv [--precisions float32,bfloat16,float16,mixed]
         [--device cpu] [--threads 2] [--batch 8] [--lines 40] [--into English] [--json FILE]
 
-MODEL is a folder for transformers; each line of PAIRS.tsv is a source, a tab, and its translation. Each
-precision has a process of its own, and the first one is what the others are compared with. Memory is the
-weights, and the peak: of the process on the CPU, of torch's allocator on a card. Speed is that of greedy
-decoding, after one batch that does not count. Needs the extra `qwen`, and sacrebleu.
+MODEL is a folder for transformers; each line of PAIRS.tsv is a source, a tab, and its translation; `hsk` in
+its place is a sample of the package hsk-sentences-audio. Each precision has a process of its own, and the
+first one is what the others are compared with. Memory is the weights, and the peak: of the process on the
+CPU, of torch's allocator on a card. Speed is that of greedy decoding, after one batch that does not count.
+Needs the extra `qwen`, and sacrebleu.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from parallel_text import asked_for
+
 from bili2text.errors import Bili2TextError
 from bili2text.remote.stats import peak_rss_mib
 from bili2text.translators.engine import Load, Message, Prompt
 
+MEASURED = Path(__file__).resolve().parent.parent / "docs" / "measurements" / "translation_precision.json"
+# What a smaller precision must keep of float32's chrF, and save of its memory, to be accepted
+LEAST_QUALITY, LEAST_SAVED = 0.95, 0.4
 _MIB = 1 << 20
 _MOST = 128  # tokens of a reply
 
@@ -46,7 +52,7 @@ def main() -> int:
     """Measure each precision, print a table, and write JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("model", type=Path)
-    parser.add_argument("pairs", type=Path)
+    parser.add_argument("pairs")
     parser.add_argument("--precisions", default="float32,bfloat16,float16,mixed")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
@@ -77,10 +83,9 @@ def main() -> int:
 
 
 def pairs(options: argparse.Namespace) -> list[tuple[str, str]]:
-    """Return the first lines of the file that have a source and a translation."""
-    lines = options.pairs.read_text(encoding="utf-8").splitlines()
-    found = [(source, target) for line in lines for source, _, target in [line.partition("\t")] if target]
-    return found[: options.lines]
+    """Return a sample of the lines that have a source and a translation: the same for every precision."""
+    wanted = argparse.Namespace(pairs=options.pairs, reverse=False, count=options.lines, seed=1)
+    return [(pair.source, pair.target) for pair in asked_for(wanted)[1]]
 
 
 def apart(precision: str) -> Measured | None:
@@ -175,6 +180,23 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [list(columns.values()), ["---"] * len(columns)]
     lines += [[str(row[key]) for key in columns] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def precision_table() -> str:
+    """Return the table of what was measured, with the verdict on each, for docs/translation.md."""
+    found = json.loads(MEASURED.read_text(encoding="utf-8"))
+    rows, first = found["results"], found["results"][0]
+    lines = [table(rows), ""]
+    for row in rows[1:]:
+        kept, less = row["chrf"] / first["chrf"], 1 - row["weights_mib"] / first["weights_mib"]
+        peak = 1 - row["peak_mib"] / first["peak_mib"]
+        good = "accepted" if kept > LEAST_QUALITY and min(less, peak) >= LEAST_SAVED else "not accepted"
+        lines.append(
+            f"- {row['precision']}: {100 * kept:.1f} % of the quality, weights {100 * less:.0f} % smaller, "
+            f"peak {100 * peak:.0f} % smaller: {good}."
+        )
+    about = f"{found['lines']} lines, batch {found['batch']}, {found['threads']} threads, {found['device']}"
+    return "\n".join([*lines, "", f"{about}; {found['machine']}, {found['measured']}.", ""])
 
 
 def machine(device: str) -> str:

@@ -1,0 +1,1 @@
+"""Parts of scripts/benchmark: this program beside its peers."""
