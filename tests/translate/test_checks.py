@@ -235,5 +235,12 @@ def test_what_a_small_model_really_said_in_place_of_a_translation_is_caught(
 def test_words_that_belong_in_small_latin_letters_are_left_in_peace() -> None:
     way = ("en", "zh")
     assert found("The word comes from the Latin cellula.", "这个词来自拉丁语“cellula”。", way) == ()
-    assert found("Install it from https://python.org/getting now.", "现在请你从 https://python.org/getting 下载并且安装它。", way) == ()
+    assert (
+        found(
+            "Install it from https://python.org/getting now.",
+            "现在请你从 https://python.org/getting 下载并且安装它。",
+            way,
+        )
+        == ()
+    )
     assert found("Write the prompt first.", "先写 prompt。", way, terms=(Term("prompt", "prompt"),)) == ()
