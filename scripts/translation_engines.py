@@ -136,7 +136,7 @@ def engines_table() -> str:
         cells = (
             f"{engine} {row['precision']}",
             f"{row['terms']} terms" if row["terms"] else "none",
-            row["batch"],
+            min(row["batch"], row["prompts"]),
             {"once": "computed once", "each": "with each prompt"}[row["shared"]],
             row["tokens_per_second"],
             row["tokens_per_cpu_second"],
@@ -146,7 +146,7 @@ def engines_table() -> str:
         lines.append(f"| {' | '.join(map(str, cells))} |")
     first = found[0]
     about = (
-        f"{first['prompts']} sentences, {first['threads']} threads; {first['machine']}, {first['measured']}."
+        f"{first['prompts']} sentences, threads: {first['threads']}; {first['machine']}, {first['measured']}."
     )
     return "\n".join([*lines, "", about, ""])
 

@@ -195,7 +195,7 @@ def precision_table() -> str:
             f"- {row['precision']}: {100 * kept:.1f} % of the quality, weights {100 * less:.0f} % smaller, "
             f"peak {100 * peak:.0f} % smaller: {good}."
         )
-    about = f"{found['lines']} lines, batch {found['batch']}, {found['threads']} threads, {found['device']}"
+    about = f"{found['lines']} lines, batch {found['batch']}, threads: {found['threads']}, {found['device']}"
     return "\n".join([*lines, "", f"{about}; {found['machine']}, {found['measured']}.", ""])
 
 

@@ -128,7 +128,11 @@ def measured(model: Path, pairs: Sequence[Pair], options: argparse.Namespace) ->
     ]
     direction = Direction("en" if options.to.startswith("zh") else "zh", options.to)
     wishes = TranslatorWishes(
-        model_path=model, device=options.device, threads=options.threads, batch_size=options.batch_size
+        model_path=model,
+        device=options.device,
+        precision=options.precision,
+        threads=options.threads,
+        batch_size=options.batch_size,
     )
     loader = TranslatorLoader(TranslationRequest(options.to, wishes=wishes), Silent(), environment())
     try:
@@ -255,6 +259,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--context", type=int, default=0)
     parser.add_argument("--beam-size", type=int, default=1)
     parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path)
