@@ -18,7 +18,7 @@ import ctrl_c
 import numpy as np
 import pytest
 
-from bili2text import pipeline
+from bili2text import pipeline, work
 from bili2text.audio.chunks import CutRules, Span
 from bili2text.audio.decode import Decoder
 from bili2text.chinese.normalise import ChineseRules
@@ -200,8 +200,8 @@ def test_other_options_or_another_byte_of_sound_are_another_job(
 def test_the_files_on_the_disk_are_valid_after_every_group(
     request_of: Callable[..., Request], mine: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "_EVERY", 0.0)
-    monkeypatch.setattr(pipeline, "_SHARE", 0)
+    monkeypatch.setattr(work, "_EVERY", 0.0)
+    monkeypatch.setattr(work, "_SHARE", 0)
     seen: list[dict[str, bytes]] = []
     progress = Watcher(after=lambda times: seen.append(files(tmp_path)) if times > 1 else None)
     assert isinstance(run(request_of(), mine, progress), Result)
@@ -222,8 +222,8 @@ def test_what_an_unfinished_run_wrote_is_neither_in_the_way_nor_taken_for_finish
     whole: dict[str, bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pipeline, "_EVERY", 0.0)
-    monkeypatch.setattr(pipeline, "_SHARE", 0)
+    monkeypatch.setattr(work, "_EVERY", 0.0)
+    monkeypatch.setattr(work, "_SHARE", 0)
     interrupted(request_of(), mine, stop_after(2))
     assert files(tmp_path).keys() == whole.keys()
     assert isinstance(run(request_of(skip=True), mine), Result)
