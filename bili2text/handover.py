@@ -19,7 +19,7 @@ from bili2text.loading import Loader
 from bili2text.progress import Progress
 from bili2text.request import Outcome, Request, Result, Skipped
 from bili2text.translating import Translating
-from bili2text.translation_direction import SameLanguage, are_chinese
+from bili2text.translation_direction import SameLanguage
 from bili2text.translation_job import Origin
 from bili2text.translation_request import Translated, TranslationRequest, Untranslated
 
@@ -44,10 +44,8 @@ def run(
     """
     formats = kinds_of(request.output.formats)
     translating = Translating(wanted, progress, environ)
-    beside = False
-    if not are_chinese(wanted.source or request.listening.language, wanted.target):  # that takes no model
-        translating.check()
-        beside = _side_by_side(request, translating, progress, environ)
+    checked = translating.check_language(request.listening.language)
+    beside = checked and _side_by_side(request, translating, progress, environ)
     waiting: list[_Transcribed] = []
     try:
         for outcome in pipeline.run(request, progress, environ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bili2text.captions.read import read
@@ -13,9 +13,10 @@ from bili2text.files import clean_text
 from bili2text.jobs.store import Jobs
 from bili2text.paths import cache_dir
 from bili2text.progress import Progress
+from bili2text.subtitles.save import all_there
 from bili2text.targets import BESIDE, STDOUT
 from bili2text.translation import translated
-from bili2text.translation_direction import SCRIPTS, needs_model
+from bili2text.translation_direction import SCRIPTS, are_chinese, direction_of, needs_model
 from bili2text.translation_job import Desk, Origin
 from bili2text.translation_outputs import Names
 from bili2text.translation_request import SAME, Translated, TranslationRequest, Untranslated
@@ -56,10 +57,20 @@ class Translating:
             return None
         return holder.planner.plan(reserve_mib=reserve_mib)
 
-    def check_for(self, paths: Sequence[Path]) -> None:
-        """Do as `check` does, unless none of the files takes a model: Chinese in another script."""
-        if self._request.target not in SCRIPTS or any(self._takes_a_model(path) for path in paths):
-            self.check()
+    def takes_a_model(self, tasks: Iterable[tuple[Path, TranslationRequest]]) -> bool:
+        """Return whether any of the files takes a model.
+
+        Not so are Chinese that only changes its script, and with --skip what has all its files.
+        """
+        names = Names()
+        return any(_takes_a_model(path, request, names) for path, request in tasks)
+
+    def check_language(self, language: str | None) -> bool:
+        """Do as `check` does, unless what is in this language takes no model; return whether it was done."""
+        if are_chinese(self._request.source or language, self._request.target):
+            return False
+        self.check()
+        return True
 
     def translated(self, origin: Origin, request: TranslationRequest | None = None) -> Translated:
         """Return what came of one text; its files are written. An error of ours is in the result.
@@ -73,33 +84,45 @@ class Translating:
     def file(self, path: Path, request: TranslationRequest | None = None) -> Translated:
         """Return what came of one file, as `translated` does."""
         try:
-            captions = read(path)
-            formats = _formats(request or self._request, captions)
+            origin = _origin(path, request or self._request)
         except Bili2TextError as error:
             return Untranslated(clean_text(str(path)), error.with_traceback(None))
-        if captions.warning:
-            self._progress.warn(captions.warning)
-        folder = (request or self._request).output.folder
-        where = {STDOUT: None, BESIDE: path.parent}.get(folder, Path(folder).expanduser())
-        name = clean_text(path.name)
-        return self.translated(Origin(name, captions, where, path.stem, formats), request)
+        if origin.captions.warning:
+            self._progress.warn(origin.captions.warning)
+        return self.translated(origin, request)
 
     def close(self) -> None:
         """Let go of the translator, and wait until its card has its memory back."""
         if self._holder is not None:
             self._holder.close()
 
-    def _takes_a_model(self, path: Path) -> bool:
-        try:
-            return needs_model(self._request, read(path))
-        except Bili2TextError:  # its turn comes, and says so
-            return False
-
     def _held(self) -> TranslatorLoader | EndpointHolder:
         if self._holder is None:
             there = endpoint(self._request, self._environ, self._progress)
             self._holder = there or TranslatorLoader(self._request, self._progress, self._environ, self._look)
         return self._holder
+
+
+def _takes_a_model(path: Path, request: TranslationRequest, names: Names) -> bool:
+    if request.target not in SCRIPTS and not request.output.skip:
+        return True
+    try:
+        origin = _origin(path, request)
+        if not needs_model(request, origin.captions):
+            return False
+        direction = direction_of(request, origin.captions, origin.name)
+        _, paths = names.named(origin, direction, request)
+    except Bili2TextError:  # its turn comes, and says so
+        return False
+    return not (request.output.skip and all_there(paths))
+
+
+def _origin(path: Path, request: TranslationRequest) -> Origin:
+    """Return a file as what is to be translated. Raises SourceError, and UsageError for a format."""
+    captions = read(path)
+    folder = request.output.folder
+    where = {STDOUT: None, BESIDE: path.parent}.get(folder, Path(folder).expanduser())
+    return Origin(clean_text(path.name), captions, where, path.stem, _formats(request, captions))
 
 
 def _formats(request: TranslationRequest, captions: Captions) -> tuple[Kind, ...]:

@@ -50,7 +50,7 @@ class _File:
         """Translate what is not translated yet, and write the files."""
         job, mark = self.job, mark_of(self.job.desk.request, self.job.origin.captions)
         self._refuse(mark)
-        work = job.done(self.paths, mark)
+        work = job.done()
         self._refuse(mark)  # hours later: what has come there meanwhile stays
         texts, review = self._texts(work)
         details = self._details(work)
@@ -98,11 +98,11 @@ class _File:
         """Write the files that are not there yet as they are to be, all or none."""
         job, origin = self.job, self.job.origin
         if origin.folder is None:
-            job.note(len(job.tasks), "finished")
+            job.note(job.total, "finished")
             return
         # before the first byte: killed from here on, the next run knows its own files
         wrote = Written.of(job.about, mark).with_texts(whole)
-        job.note(len(job.tasks), "running", self.paths, mark, wrote)
+        job.note(job.total, "running", self.paths, wrote)
         new = unlike(self.paths, whole)
         texts = {origin.formats[place]: whole[place] for place in new}
         there = any(self.paths[place].exists() for place in new)  # one that may be replaced: else nothing is
@@ -110,7 +110,7 @@ class _File:
         save(texts.__getitem__, *way, overwrite=there)
         if not new:
             job.desk.progress.note(f"{origin.name}: already there, left as it is")
-        job.note(len(job.tasks), "finished", self.paths, mark, wrote)
+        job.note(job.total, "finished", self.paths, wrote)
 
     def _tell(self, found: Translation) -> None:
         """Warn of what a person should look at."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from bili2text.captions.values import Captions, Kind
-from bili2text.errors import UsageError
+from bili2text.errors import StorageError, UsageError
 from bili2text.jobs.journal import Journal
 from bili2text.jobs.lines import canonical
 from bili2text.jobs.store import About, Jobs, State
@@ -23,7 +24,7 @@ from bili2text.translate.holder import Holder
 from bili2text.translate.manner import Manner
 from bili2text.translate.records import header, job_key
 from bili2text.translate.sentences import sentences
-from bili2text.translate.told import StaleJob, Translated, as_line
+from bili2text.translate.told import StaleJob, Translated, as_line, there
 from bili2text.translate.values import Direction, Said, Sentence, Task
 from bili2text.translate.work import translate
 from bili2text.translation_direction import are_chinese, direction_of
@@ -84,63 +85,70 @@ class Job:
     manner: Manner
     key: str
 
-    def done(self, outputs: Sequence[Path] = (), written: str = "") -> Translated:
-        """Translate what is not translated yet; return all of it. `outputs` are the files to come of it.
+    def done(self) -> Translated:
+        """Translate what is not translated yet; return all of it.
 
-        `written` is a mark of how they will be written. Raises what `translate` raises, and StorageError.
+        Raises what `translate` raises, and StorageError.
         """
         if self.desk.request.fresh:
             self._begin_anew()
         try:
-            return self._journaled(outputs, written)
+            return self._journaled()
         except StaleJob as stale:
             self.desk.progress.note(f"{stale}: beginning anew")
             self._begin_anew()
-            return self._journaled(outputs, written)
+            return self._journaled()
 
     @property
     def about(self) -> About | None:
         """What was noted of the job so far."""
         return self.desk.jobs.about(self.key)
 
+    @property
+    def total(self) -> int:
+        """The sentences; where no model is asked, the lines."""
+        return len(self.tasks) or len(self.origin.captions.lines)
+
     def note(
-        self,
-        done: int,
-        state: State,
-        outputs: Sequence[Path] = (),
-        written: str = "",
-        wrote: tuple[str, ...] = (),
+        self, done: int, state: State, outputs: Sequence[Path] = (), wrote: tuple[str, ...] = ()
     ) -> None:
         """Write down how far the job is, for `jobs list`; what was noted of its files before stays.
 
-        `wrote` is what it has written, or is about to, as `About` has it.
+        `outputs` are files that it has written, or is about to, and `wrote` what, as `About` has it.
         """
         before = self.about
         there = [path for path in before.outputs if os.path.lexists(path)] if before else []
         self.desk.jobs.note(
             About(
                 key=self.key,
-                title=f"{self.origin.captions.title or self.origin.name} ({self.direction.target})",
+                title=f"{self._title} ({self.direction.target})",
                 source=self.origin.name,
                 command=self.desk.request.command,
                 folder=str(Path.cwd()),
                 done=done,
-                total=len(self.tasks),
+                total=self.total,
                 seconds=0.0,
                 state=state,
                 outputs=tuple(dict.fromkeys((*there, *(str(path.absolute()) for path in outputs)))),
-                written=written or (before.written if before else ""),
                 wrote=wrote or (before.wrote if before else ()),
             )
         )
 
-    def _journaled(self, outputs: Sequence[Path], written: str) -> Translated:
+    @property
+    def _title(self) -> str:
+        name, title = self.origin.name, self.origin.captions.title
+        if self.origin.captions.kind == "ass" and title not in ("", name):
+            return f"{name}: {title}"  # the same in every file of a series
+        return title or name
+
+    def _journaled(self) -> Translated:
         desk = self.desk
         with Journal.open(desk.jobs.folder(self.key), header(), wait=self._wait) as journal:
             if journal.discarded:
                 desk.progress.warn(journal.discarded)
             if journal.empty:
-                self.note(0, "running", outputs, written)
+                self.note(0, "running")
+            told = _Told(self, there(self.tasks, journal.records))
             try:
                 return translate(
                     self.tasks,
@@ -148,13 +156,15 @@ class Job:
                     desk.holder,
                     journal,
                     desk.progress,
-                    _Told(self, outputs, written),
+                    told,
                     retry_failed=desk.request.retry_failed,
                     digest="" if journal.empty else self._forced_digest(),
                 )
             except KeyboardInterrupt:
                 desk.progress.warn(f"to go on: bili2text jobs resume {self.key[:8]}")
                 raise
+            finally:
+                told.end()
 
     def _begin_anew(self) -> None:
         """Forget all that was translated, but not which files the job has written."""
@@ -217,14 +227,21 @@ def _resolved(path: Path | None) -> str | None:
 class _Told:
     """Tells of every sentence as soon as it is written down, and now and then how far the job is."""
 
-    def __init__(self, job: Job, outputs: Sequence[Path], written: str) -> None:
+    def __init__(self, job: Job, done: set[int]) -> None:
+        """`done` are the sentences that earlier runs have written down."""
         self._job = job
-        self._outputs = outputs
-        self._written = written
-        self._done: set[int] = set()
+        self._done = done
+        self._heard = 0
 
     def __call__(self, task: Task, said: Said) -> None:
         self._job.desk.progress.note(as_line(task, said))
         self._done.add(said.number)
-        if len(self._done) % _NOTE_EVERY == 0:
-            self._job.note(len(self._done), "running", self._outputs, self._written)
+        self._heard += 1
+        if self._heard % _NOTE_EVERY == 0:
+            self._job.note(len(self._done), "running")
+
+    def end(self) -> None:
+        """Note how far this run has come, however it ends."""
+        if self._heard:
+            with suppress(StorageError):  # the journal has it all; why the run ended matters more
+                self._job.note(len(self._done), "unfinished")

@@ -46,6 +46,8 @@ class TranslationRequest:
     endpoint: Endpoint | None = None
     resident: bool = True  # use `serve-translation` where it runs
     shared: bool = False  # its wishes of device, card and memory are Whisper's, too
+    given: frozenset[str] | None = None  # options written for this run; None: whatever is wished was
+    share: TranslatorWishes | None = None  # of a batch in processes: the plan, which is no wish of the user's
     terms: tuple[Term, ...] = ()
     context: int = 2  # sentences before each that are told with it
     reflect: bool = False

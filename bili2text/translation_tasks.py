@@ -4,6 +4,8 @@ Every path in a BatchConfig is absolute: it may be read again in another folder,
 
 {"tasks": ["talk.srt", {"input": "b.json", "output_dir": "out", "to": "en", "from": "zh"}],
  "model_path": "models/Qwen3-4B", "num_processes": 1, "to": "zh"}
+
+The part of each of several processes also says what it computes in, "plan", so that they fit side by side.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import json
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ _TEXTS = ("to", "from", "layout", "output_format", "output_dir", "glossary")  # 
 _INPUT = "input"
 _BESIDE = "source"  # as `output_dir`: where the input is
 _STDOUT = "-"
-_WHOLE = ("tasks", "model_path", "num_processes", *_TEXTS)
+_PLAN = "plan"
+_WHOLE = ("tasks", "model_path", "num_processes", _PLAN, *_TEXTS)
 _CODE = re.compile(r"\.[a-z]{2,4}([-_][a-z0-9]{2,4})*$", re.IGNORECASE)
 _EXAMPLE = 'write {"tasks": ["talk.srt"], "to": "en"}'
 
@@ -45,12 +48,22 @@ class BatchTask:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """What the process of a part is to load. Nobody wished for it: next time it may be another."""
+
+    model_path: str
+    precision: str
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class BatchConfig:
     """A whole batch."""
 
     tasks: tuple[BatchTask, ...]
     model_path: str | None = None  # None: the choice is automatic
     num_processes: int = 1
+    plan: BatchPlan | None = None
 
 
 def read(path: Path) -> BatchConfig:
@@ -93,6 +106,7 @@ def parsed(found: object, name: str, folder: Path) -> BatchConfig:
         tuple(_task(one, usual, f"{name}: task {number}", folder) for number, one in enumerate(tasks, 1)),
         _placed(model, name, folder),
         count,
+        _plan(found.get(_PLAN), f'{name}: "{_PLAN}"', folder),
     )
 
 
@@ -158,8 +172,13 @@ def as_json(config: BatchConfig) -> str:
         }
         for one in config.tasks
     ]
-    whole = {"tasks": tasks, "num_processes": config.num_processes}
-    return json.dumps(whole if config.model_path is None else {**whole, "model_path": config.model_path})
+    whole = {
+        "tasks": tasks,
+        "num_processes": config.num_processes,
+        "model_path": config.model_path,
+        _PLAN: asdict(config.plan) if config.plan else None,
+    }
+    return json.dumps({key: value for key, value in whole.items() if value is not None})
 
 
 def _task(found: object, usual: Mapping[str, str | None], where: str, folder: Path) -> BatchTask:
@@ -181,6 +200,20 @@ def _task(found: object, usual: Mapping[str, str | None], where: str, folder: Pa
         _folder(said["output_dir"], where, folder),
         _placed(said["glossary"], where, folder),
     )
+
+
+def _plan(found: object, where: str, folder: Path) -> BatchPlan | None:
+    if found is None:
+        return None
+    if not isinstance(found, dict):
+        raise UsageError(f"{where}: an object is expected")
+    names = ("model_path", "precision", "batch_size")
+    _known(found, names, where)
+    path, precision = _text(found, "model_path", where), _text(found, "precision", where)
+    size = found.get("batch_size")
+    if path is None or precision is None or type(size) is not int or size < 1:
+        raise UsageError(f"{where}: all of it is needed: {', '.join(names)}")
+    return BatchPlan(str(_path(path, where, folder)), precision, size)
 
 
 def _folder(text: str | None, where: str, folder: Path) -> str | None:

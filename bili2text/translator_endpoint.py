@@ -63,13 +63,16 @@ def endpoint(
 
 
 def unmet(request: TranslationRequest, about: About | None) -> tuple[str, ...]:
-    """Return the options by which something was asked for that the resident model is not, or may not be."""
+    """Return the options by which something was asked for that the resident model is not, or may not be.
+
+    A setting says what a model of a run's own should be, and keeps none from using the server's.
+    """
     pin, wishes = (about.pin if about else None), request.wishes
     met = set()
     if pin is not None:
         same = {
             "engine": wishes.engine == pin.engine,
-            "precision": wishes.precision == pin.precision,
+            "precision": f"{pin.precision}_".startswith(f"{wishes.precision}_"),  # int8: any int8_...
             "device": wishes.device == pin.device,
             "batch_size": wishes.batch_size == pin.batch_size,
         }
@@ -77,19 +80,20 @@ def unmet(request: TranslationRequest, about: About | None) -> tuple[str, ...]:
     asked = dict((*_of_model(request), *_of_plan(request)))
     if wishes.batch_size is not None:
         asked["batch_size"] = _named("batch-size", request)
-    return tuple(option for name, option in asked.items() if name not in met)
+    return tuple(option for name, option in asked.items() if name not in met and _is_given(option, request))
 
 
 def _refuse_meaningless(request: TranslationRequest) -> None:
     """Raise UsageError for what was asked of a model of this run's own, where a server has the model.
 
-    A run that also transcribes asks for its device and card for Whisper.
+    A run that also transcribes asks for its device and card for Whisper; a setting is for other runs, too.
     """
     asked = [*_of_model(request), *([] if request.shared else _of_plan(request))]
-    if asked:
-        options = ", ".join(option for _, option in asked)
+    given = [option for _, option in asked if _is_given(option, request)]
+    if given:
         raise UsageError(
-            f"--api-base: the model is the server's: {options} means nothing to it",
+            f"--api-base: the model is the server's: {', '.join(given)} {'mean' if given[1:] else 'means'} "
+            "nothing to it",
             hint="leave that out, or --api-base",
         )
 
@@ -114,6 +118,10 @@ def _of_plan(request: TranslationRequest) -> Iterator[tuple[str, str]]:
     for name, option in _HALF.items():
         if getattr(half, name) != getattr(_USUAL.wish, name):
             yield f"wish.{name}", option
+
+
+def _is_given(option: str, request: TranslationRequest) -> bool:
+    return request.given is None or option in request.given
 
 
 def _named(option: str, request: TranslationRequest) -> str:

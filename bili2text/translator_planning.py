@@ -36,7 +36,7 @@ class TranslatorPlanner:
         free_now: Callable[[str], int | None] = free_mib_now,
     ) -> None:
         """Nothing is probed yet; `look` and `free_now` stand in for looking at this machine."""
-        self._wishes = request.wishes
+        self._wishes = request.share or request.wishes
         self._models_dir = request.models_dir
         self._progress = progress
         self._environ = environ

@@ -74,21 +74,22 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     )
     loader = TranslatorLoader(request, progress, environ)
     plan = loader.check()
-    pins: list[Pin] = []
+    pin: Pin | None = None
 
     def loaded() -> Translator:
         """Load what was loaded the last time, as it was if there is room for that now."""
+        nonlocal pin
         loader.close()
-        loader.begin(pins[-1] if pins else None)
-        if pins and loader.pin.model != pins[-1].model:
+        loader.begin(pin)
+        if pin and loader.pin.model != pin.model:
             loader.close()
-            raise OutOfMemory(f"there is no room for {pins[-1].model} now")
-        pins.append(loader.pin)
+            raise OutOfMemory(f"there is no room for {pin.model} now")
+        pin = loader.pin
         return loader.translator
 
     def about() -> About:
         return About(loader.pin, loader.profile)
 
     served = Served(plan.model.name, values["port"], guarded=values["token"])
-    limits = Limits(batch=plan.batch_size, ttl=values["ttl"])
+    limits = Limits(ttl=values["ttl"])
     serve(cache_dir(environ), loaded, served, limits, progress, about)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from bili2text.errors import UsageError
 from cli.parameters import SectionedOption
@@ -25,7 +26,14 @@ _NEVER = {
     "explain",
     "fresh",
     "clip_timestamps",
+    "retry_failed",
+    "skip",
+    "check",
+    "config",
+    "compare",
+    "voter",
 }
+_STORED = "bili2text.stored"  # in a context's meta
 
 
 def with_settings(function: F) -> F:
@@ -37,6 +45,12 @@ def with_settings(function: F) -> F:
             ctx.default_map = {name: setting.value for name, setting in found.items()}
         return value
 
+    def store(ctx: click.Context, _: click.Parameter, value: str) -> None:
+        ctx.meta[_STORED] = frozenset(filter(None, value.split(",")))
+
+    function = click.option(
+        "--stored", is_eager=True, expose_value=False, default="", hidden=True, callback=store
+    )(function)
     return click.option(
         "--settings/--no-settings",
         is_eager=True,
@@ -45,6 +59,21 @@ def with_settings(function: F) -> F:
         hidden=True,
         callback=load,
     )(function)
+
+
+def written(ctx: click.Context) -> tuple[click.Option, ...]:
+    """Return the options that the user wrote for this run.
+
+    Not those that a setting said, nor those that a stored command has of one: see `words.spelled_out`.
+    """
+    stored = ctx.meta.get(_STORED, frozenset())
+    return tuple(
+        option
+        for option in ctx.command.params
+        if isinstance(option, click.Option)
+        and option.name not in stored
+        and ctx.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    )
 
 
 def settings_of(command: click.Command, ctx: click.Context | None = None) -> dict[str, Setting]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bili2text.errors import Incomplete, StorageError, UsageError
+from bili2text.errors import Bili2TextError, Incomplete, StorageError, UsageError
 from bili2text.files import clean_text
 from cli.console import console
 
@@ -67,7 +68,8 @@ def transcribe(values: dict[str, Any]) -> None:
             failed.append(outcome)
             if count > 1:
                 _complain(outcome)
-    _end(failed, count, lost, thin)
+    with _telling(translated if alone else []):
+        _end(failed, count, lost, thin)
     translate.end(translated)
 
 
@@ -98,6 +100,19 @@ def _is_thin(outcome: Outcome, least: float) -> bool:
     if isinstance(outcome, Skipped):
         return outcome.coverage is not None and outcome.coverage < least
     return isinstance(outcome, Result) and not is_complete(outcome.report, least)
+
+
+@contextmanager
+def _telling(untold: list[Translated]) -> Iterator[None]:
+    """Print the errors that were left to `translate.end`, should it not be reached."""
+    from cli.translate import complain
+
+    try:
+        yield
+    except Bili2TextError:
+        for one in untold:
+            complain(one)
+        raise
 
 
 def _end(failed: list[Failed], count: int, lost: float, thin: int) -> None:

@@ -151,7 +151,8 @@ def _translate(values: dict[str, Any]) -> None:
         check_input(values["files"][0])
     progress = console(values["progress"], quiet=values["quiet"])
     translating = Translating(request, progress, environment())
-    translating.check_for(values["files"])
+    if translating.takes_a_model([(path, request) for path in values["files"]]):
+        translating.check()
     outcomes = []
     try:
         for path in values["files"]:
@@ -197,7 +198,15 @@ def report(outcome: Translated, *, as_json: bool, alone: bool = False) -> None:
         write(outcome.text)
     else:
         write("".join(f"{path}\n" for path in outcome.paths))
-    if not isinstance(outcome, Translation) and outcome.why is not None and not alone:
+    if not alone:
+        complain(outcome)
+
+
+def complain(outcome: Translated) -> None:
+    """Print the error of a translation, where it has one."""
+    from bili2text.translation_request import Untranslated
+
+    if isinstance(outcome, Untranslated) and outcome.why is not None:
         hint = f" ({outcome.why.hint})" if outcome.why.hint else ""
         click.echo(clean_text(f"error: {outcome.name}: {outcome.why.message}{hint}"), err=True)
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bili2text.errors import Bili2TextError, Incomplete, UsageError
+from bili2text.errors import (
+    Bili2TextError,
+    DependencyError,
+    Incomplete,
+    RuntimeFailure,
+    SourceError,
+    UsageError,
+)
 from bili2text.files import clean_text
 from cli.console import console
 
@@ -20,8 +27,16 @@ if TYPE_CHECKING:
     from bili2text.progress import Progress
     from bili2text.translating import Translating
     from bili2text.translation_request import Translated, TranslationRequest
-    from bili2text.translation_tasks import BatchConfig, BatchTask
+    from bili2text.translation_tasks import BatchConfig, BatchPlan, BatchTask
     from bili2text.translators.values import TranslatorPlan
+
+
+_KINDS = (
+    UsageError,
+    SourceError,
+    DependencyError,
+    RuntimeFailure,
+)  # of exit codes: why a process did not end well
 
 
 def batch(values: dict[str, Any]) -> None:
@@ -44,10 +59,13 @@ def batch(values: dict[str, Any]) -> None:
     asked = _requests(config, values)
     progress = console(values["progress"], quiet=values["quiet"])
     translating = Translating(asked[0], progress, environment())
-    plan = translating.check()
-    count = _processes(min(config.num_processes, len(config.tasks)), plan, progress)
+    plan, count = None, 1
+    if translating.takes_a_model((task.input, one) for task, one in zip(config.tasks, asked, strict=True)):
+        plan = translating.check()
+        count = _processes(min(config.num_processes, len(config.tasks)), plan, progress)
     if plan is not None and count > 1:
-        _in_processes(_parts(config, asked, count), _words(values, plan, max(1, plan.threads // count)))
+        words = _words(values, plan, max(1, plan.threads // count))
+        _in_processes(_parts(config, asked, count), _planned(plan), words)
     else:
         _in_turn(config, asked, translating, as_json=values["as_json"])
 
@@ -61,11 +79,26 @@ def _requests(config: BatchConfig, values: dict[str, Any]) -> list[TranslationRe
     asked = []
     for number, task in enumerate(config.tasks, 1):
         try:
-            asked.append(wanted(_values(values, task)))
+            asked.append(_shared(wanted(_values(values, task)), config.plan))
             check_input(task.input)
         except Bili2TextError as error:
             raise type(error)(f"{name}: task {number}: {error.message}", hint=error.hint) from error
     return asked
+
+
+def _shared(request: TranslationRequest, plan: BatchPlan | None) -> TranslationRequest:
+    """Return the request with the plan of its process, which is no wish: a job does not hang on it."""
+    if plan is None:
+        return request
+    path = Path(plan.model_path)
+    share = replace(request.wishes, model_path=path, precision=plan.precision, batch_size=plan.batch_size)
+    return replace(request, share=share)
+
+
+def _planned(plan: TranslatorPlan) -> BatchPlan:
+    from bili2text.translation_tasks import BatchPlan
+
+    return BatchPlan(str(plan.model.path.absolute()), plan.precision, plan.batch_size)
 
 
 def _processes(wanted: int, plan: TranslatorPlan | None, progress: Progress) -> int:
@@ -102,22 +135,24 @@ def _parts(config: BatchConfig, asked: Sequence[TranslationRequest], count: int)
     places = [place_of(task, one.output.folder) for task, one in zip(config.tasks, asked, strict=True)]
     sizes = [task.input.stat().st_size for task in config.tasks]
     return [
-        # the model is in the words: one process takes what fits beside the others, and no other
-        replace(config, tasks=share, model_path=None, num_processes=1)
-        for share in shares(config.tasks, sizes, places, count)
+        replace(config, tasks=share, num_processes=1) for share in shares(config.tasks, sizes, places, count)
     ]
 
 
-def _in_processes(parts: Sequence[BatchConfig], words: tuple[str, ...]) -> None:
-    """Run the program with the words for each part, all at the same time. Raises Incomplete."""
-    from bili2text.translation_tasks import as_json
+def _in_processes(parts: Sequence[BatchConfig], plan: BatchPlan, words: tuple[str, ...]) -> None:
+    """Run the program with the words for each part by the plan, all at the same time.
+
+    Raises Incomplete, but the error of all where all ended with the same one.
+    """
     from cli.rerun import rerun_all
 
     # kept where they are found again: an interrupted job is resumed by the command of its process
-    files = [_kept(as_json(part), words) for part in parts]
+    files = [_kept(part, plan, words) for part in parts]
     codes = rerun_all([(*words, "--config", str(file)) for file in files], Path.cwd())
     if any(codes):
-        raise Incomplete("some of the processes did not end well", hint="the lines above say why")
+        same = (kind for kind in _KINDS if set(codes) == {kind.exit_code})
+        what = "none of the processes ended" if all(codes) else "some of the processes did not end"
+        raise next(same, Incomplete)(f"{what} well", hint="the lines above say why")
     for file in files:
         file.unlink(missing_ok=True)
 
@@ -129,27 +164,26 @@ def _words(values: dict[str, Any], plan: TranslatorPlan, threads: int) -> tuple[
     own = spelled_out(tuple(sys.argv[1:]), click.get_current_context(silent=True))
     device = "cpu" if plan.device == "cpu" else f"cuda:{plan.device_index}"
     said = {
-        "--model-path": str(plan.model.path.absolute()),
-        "--precision": plan.precision,
-        "--batch-size": str(plan.batch_size),
         "--threads": str(threads),
         "--device": device,
     }
     if values["progress"] in ("auto", "bar"):  # a terminal has one live line
         said["--progress"] = "plain"
-    return (*own, *(word for pair in said.items() for word in pair))
+    # one process takes what fits beside the others, and no other model
+    return (*own, *(word for pair in said.items() for word in pair), "--no-resident")
 
 
-def _kept(text: str, words: Sequence[str]) -> Path:
+def _kept(part: BatchConfig, plan: BatchPlan, words: Sequence[str]) -> Path:
     """Write down what one process is to do; another batch, of the same files otherwise, has another file."""
     from bili2text.files import write_whole
     from bili2text.paths import cache_dir
     from bili2text.settings import environment
+    from bili2text.translation_tasks import as_json
 
-    whole = "\0".join((text, *words))
+    whole = "\0".join((as_json(part), *words))  # the same when only the plan is another
     name = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     path = cache_dir(environment()) / "batches" / f"{name}.json"
-    write_whole(path, text, overwrite=True)
+    write_whole(path, as_json(replace(part, plan=plan)), overwrite=True)
     return path.absolute()
 
 

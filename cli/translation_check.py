@@ -11,6 +11,7 @@ import click
 
 from bili2text.errors import Bili2TextError, ModelError
 from cli.console import console
+from cli.translation_options import refuse
 
 if TYPE_CHECKING:
     from bili2text.plan.values import Machine
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from bili2text.translator_endpoint import EndpointHolder
     from bili2text.translators.explain import Checked
     from bili2text.translators.folders import Shelf
+
+
+_OF_FILES = (
+    "output_dir", "output_format", "layout", "translate_line_width", "translate_line_count", "overwrite",
+    "skip", "fresh", "retry_failed",
+)  # fmt: skip
 
 
 def check(values: dict[str, Any]) -> None:
@@ -33,6 +40,7 @@ def check(values: dict[str, Any]) -> None:
     from bili2text.translators import explain
     from cli.translation_request import translation_request
 
+    refuse(_OF_FILES, "with --check", hint="it translates nothing: leave that out")
     environ = environment()
     request = translation_request({**values, "translate": values["translate"] or "en"}, TranslationOutput())
     machine = this_machine(Wishes(device=request.wishes.device), environ)
@@ -92,7 +100,9 @@ def _of_server(there: EndpointHolder, machine: Machine) -> Checked:
     finally:
         there.close()
     asked = (
-        "serve-translation keeps it loaded" if isinstance(there, ResidentHolder) else "--api-base names it"
+        "serve-translation keeps it loaded"
+        if isinstance(there, ResidentHolder)
+        else "--api-base names it: none is loaded here"
     )
     server = Server(pin.model, there.url, pin.engine, pin.precision, pin.batch_size, pin.device_name, asked)
     return replace(found, server=server)

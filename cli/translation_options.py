@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from bili2text.errors import UsageError
 from cli.parameters import Maybe, all_of, section
+from cli.settings import written
 
 F = TypeVar("F", bound=Callable[..., Any])
 LAYOUTS = ("target-only", "source-only", "target-above", "source-above")
@@ -150,19 +150,11 @@ def refuse_alone(values: dict[str, Any]) -> None:
 def refuse(names: Iterable[str], where: str, *, hint: str) -> None:
     """Raise UsageError for what the user gave of these parameters, which say nothing `where`.
 
-    What a setting says of them is not meant for this run alone, and passes; so does what a stored command
-    says, in which settings are spelled out.
+    What a setting says of them is not meant for this run alone, and passes.
     """
-    ctx = click.get_current_context()
-    if ctx.get_parameter_source("settings") is ParameterSource.COMMANDLINE:
-        return
-    wanted = set(names)
+    ctx, wanted = click.get_current_context(), set(names)
     given = [
-        _spelled(option, ctx.params[str(option.name)])
-        for option in ctx.command.params
-        if isinstance(option, click.Option)
-        and option.name in wanted
-        and ctx.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+        _spelled(option, ctx.params[str(option.name)]) for option in written(ctx) if option.name in wanted
     ]
     if given:
         raise UsageError(f"{', '.join(given)} {'say' if given[1:] else 'says'} nothing {where}", hint=hint)

@@ -17,6 +17,7 @@ from bili2text.transcribe.language_names import code
 from bili2text.translation_request import Endpoint, TranslationOutput, TranslationRequest
 from bili2text.translators.api_address import address_of
 from bili2text.translators.values import TranslatorWishes
+from cli.settings import written
 from cli.wishes import device, precision_wish
 from cli.words import spelled_out
 
@@ -34,6 +35,7 @@ def translation_request(values: dict[str, Any], output: TranslationOutput) -> Tr
         endpoint=_endpoint(values),
         resident=values["resident"],
         shared="compute_type" in values,  # a command that transcribes
+        given=_given(click.get_current_context(silent=True)),
         terms=_terms(values),
         context=values["context"],
         reflect=values["reflect"],
@@ -65,6 +67,14 @@ def translator_wishes(values: dict[str, Any]) -> TranslatorWishes:
         vram_budget_mib=values.get("vram_budget"),
         reserve_mib=values.get("reserve") or 0,
     )
+
+
+def _given(ctx: click.Context | None) -> frozenset[str] | None:
+    """Return every spelling of the options that were written for this run."""
+    if ctx is None:
+        return None
+    found = {name for option in written(ctx) for name in (*option.opts, *option.secondary_opts)}
+    return frozenset(found | {"--device"} if "--device-index" in found else found)
 
 
 def _target(text: str) -> str:

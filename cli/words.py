@@ -8,13 +8,15 @@ import click
 from click.core import ParameterSource
 
 _WITHOUT = "--no-settings"
+_OF_SETTINGS = "--stored"
 
 
 def spelled_out(words: tuple[str, ...], ctx: click.Context | None) -> tuple[str, ...]:
     """Return a command line that means the same wherever and whenever it is run.
 
-    After the command's name come `--no-settings` and an option for each setting that counted, of the file or
-    of the environment; the user's own words come last, as they were. Without a context they are all.
+    After the command's name come `--no-settings`, an option for each setting that counted, of the file or
+    of the environment, and before those which options they are; the user's own words come last, as they
+    were. Without a context they are all.
     """
     if ctx is None or not words or _WITHOUT in words:
         return words
@@ -22,10 +24,16 @@ def spelled_out(words: tuple[str, ...], ctx: click.Context | None) -> tuple[str,
 
 
 def _settings(ctx: click.Context) -> Iterator[str]:
-    for option in ctx.command.params:
-        name = str(option.name)
-        if isinstance(option, click.Option) and ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
-            yield from _option(option, ctx.params[name], str(ctx.lookup_default(name)))
+    found = {
+        str(option.name): option
+        for option in ctx.command.params
+        if isinstance(option, click.Option)
+        and ctx.get_parameter_source(str(option.name)) is ParameterSource.DEFAULT_MAP
+    }
+    if found:
+        yield f"{_OF_SETTINGS}={','.join(found)}"
+    for name, option in found.items():
+        yield from _option(option, ctx.params[name], str(ctx.lookup_default(name)))
 
 
 def _option(option: click.Option, value: object, text: str) -> Iterator[str]:

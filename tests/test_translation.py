@@ -136,7 +136,7 @@ def test_a_finished_file_that_nobody_changed_is_left_as_it_is(here: Here) -> Non
     assert (found.resumed, here.asked, made.stat().st_mtime_ns) == (3, [], 5)
     assert "talk.srt: already there, left as it is" in here.progress.notes
     told = next(note for note in here.progress.notes if "translated before" in note)
-    assert "by words in" in told
+    assert "by words" in told
     assert "--fresh begins anew" in told
 
 
@@ -170,7 +170,11 @@ def test_a_file_that_appears_while_it_is_translated_stays(
     )
     (found,) = here.run(talk)
     assert isinstance(found, Untranslated)
+    assert isinstance(found.why, StorageError)
+    assert found.why.message.startswith("already there: ")  # not "changed": the job has not written it
     assert made.read_text(encoding="utf-8") == "mine"
+    (about,) = here.abouts()
+    assert (about.done, about.total, about.state, about.outputs) == (3, 3, "unfinished", ())
 
 
 def test_the_same_words_at_other_times_do_not_replace_the_first(here: Here) -> None:
@@ -251,7 +255,7 @@ def test_chinese_changes_its_script_without_a_model(
     talk = here.srt("talk.zh-CN.srt", source)
     alone = {"target": target, "endpoint": None, "models_dir": here.folder / "none"}
     request = here.request(**alone)
-    Translating(request, Notes(), here.environ).check_for([talk])
+    assert not Translating(request, Notes(), here.environ).takes_a_model([(talk, request)])
     (found,) = here.run(talk, **alone)
     assert isinstance(found, Translation), found
     assert found.paths == (here.folder / f"talk.{target}.srt",)
@@ -267,8 +271,8 @@ def test_chinese_changes_its_script_without_a_model(
 def test_what_takes_a_model_is_told_before_any_work(here: Here) -> None:
     talk = here.srt("talk.srt", ("This is the best of all the talks that we have.",))
     request = here.request(target="zh", endpoint=Endpoint("http://127.0.0.1:9/v1"))
-    with pytest.raises(Exception, match=r"127\.0\.0\.1:9"):
-        Translating(request, Notes(), here.environ).check_for([here.srt("zh.srt"), talk])
+    tasks = [(path, request) for path in (here.srt("zh.srt"), talk)]
+    assert Translating(request, Notes(), here.environ).takes_a_model(tasks)
 
 
 @pytest.mark.parametrize(
@@ -334,6 +338,52 @@ def test_fresh_beside_a_running_job_says_what_goes_without(here: Here) -> None:
     assert isinstance(found, Untranslated)
     assert isinstance(found.why, UsageError)
     assert "without --fresh this waits for it" in str(found.why.hint)
+
+
+def test_the_list_of_jobs_tells_how_far_a_job_is_whatever_ended_it(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = tuple(f"{a}{b}很好吃。" for a in "一三五七九" for b in "山水火土木")
+    talk = here.srt("talk.srt", (*words[:5], words[0], *words[5:]))
+
+    def done() -> tuple[int, int, str]:
+        (about,) = here.abouts()
+        return about.done, about.total, about.state
+
+    def interrupted(after: int, **more: object) -> None:
+        told: list[str] = []
+
+        def note(self: Notes, text: str) -> None:
+            told.extend([text] if " -> " in text else [])
+            if len(told) == after:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Notes, "note", note)
+            with pytest.raises(KeyboardInterrupt):
+                here.run(talk, **more)
+
+    monkeypatch.setattr("words_model.ENGLISH", lambda digest: "不" * (9 + digest[0] % 5))
+    interrupted(6)
+    first = done()
+    assert 5 <= first[0] < 12
+    assert first[1:] == (26, "unfinished")
+    interrupted(4)
+    assert done()[0] > first[0]
+    here.run(talk)
+    assert done() == (26, 26, "finished")
+    monkeypatch.undo()
+    interrupted(22, retry_failed=True)
+    assert done() == (26, 26, "unfinished")
+
+
+def test_the_list_of_jobs_tells_lines_without_a_model_and_the_names_of_styled_files(here: Here) -> None:
+    talk = here.folder / "talk.zh-CN.ass"
+    rows = "".join(f"Dialogue: 0,0:00:0{n}.00,0:00:0{n}.90,A,,0,0,0,,{w}\n" for n, w in enumerate(WORDS))
+    talk.write_text(f"[Script Info]\nTitle: Series\n\n[Events]\n{rows}", encoding="utf-8")
+    here.run(talk, target="zh-Hant", endpoint=None, models_dir=here.folder / "none")
+    (about,) = here.abouts()
+    assert (about.done, about.total, about.title) == (3, 3, "talk.zh-CN.ass: Series (zh-Hant)")
 
 
 def test_how_many_sentences_need_review_is_told_once_a_file(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bili2text.errors import SourceError, UsageError
-from bili2text.translation_tasks import BatchTask, as_json, check_input, place_of, read, shares
+from bili2text.translation_tasks import BatchPlan, BatchTask, as_json, check_input, place_of, read, shares
 
 
 def written(folder: Path, config: object) -> Path:
@@ -40,10 +41,17 @@ def test_what_is_written_is_read_the_same_in_another_folder(tmp_path: Path) -> N
     config = read(
         written(tmp_path, {"tasks": ["a.srt", {"input": "b/c.srt", "glossary": "terms.txt"}], **said})
     )
+    config = replace(config, model_path="/m", plan=BatchPlan("/models/Qwen3-4B", "int8", 8))
     there = tmp_path / "elsewhere" / "part.json"
     there.parent.mkdir()
     there.write_text(as_json(config), encoding="utf-8")
     assert read(there) == config
+
+
+@pytest.mark.parametrize("plan", [[], {"model_path": "m"}, {"x": 1}])
+def test_a_plan_is_whole_or_refused(tmp_path: Path, plan: object) -> None:
+    with pytest.raises(UsageError, match='"plan"'):
+        read(written(tmp_path, {"tasks": ["a.srt"], "plan": plan}))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,11 @@ _FIELDS = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Te
 _DRAWING = re.compile(r"\\p([0-9]+)")
 _KARAOKE = re.compile(r"\\[kK]")
 _BREAKS = re.compile(r"\\[Nn]")
+_TAG = re.compile(  # of those that may change within a line; a transition in brackets stays as it is
+    r"\([^)]*\)?|\\(?P<tag>(?:fn|r)[^\\}]*"
+    r"|(?:[bius]|[1-4]?c|[1-4]a|alpha|fs|fsc[xy]|fsp|fe|bord|shad)(?=[-+0-9.&\\} ])[^\\}]*)"
+)
+_TAG_NAME = re.compile(r"fn|r|fsc[xy]|[1-4]?[a-z]+")
 _EVENT = re.compile(r"(Dialogue|Comment|Picture|Sound|Movie|Command)\s*:", re.IGNORECASE)
 
 
@@ -90,7 +95,8 @@ def _dialogue(script: _Script, row: str, number: int) -> None:
     if drawn and not bare.strip():
         script.events.append(row)
         return
-    script.lines.append(Line(start, end, one_line(_BREAKS.split(bare.replace("\\h", " ")))))
+    speaker = ", ".join(by_name.get(one, "").strip() for one in ("style", "name"))
+    script.lines.append(Line(start, end, one_line(_BREAKS.split(bare.replace("\\h", " "))), speaker))
     script.styles.append(_clean(row[: len(row) - len(text)] + _placing(text)))
 
 
@@ -121,14 +127,32 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
 def _placing(text: str) -> str:
     """Return the overrides a dialogue begins with: they place a sign on the picture, whatever it says.
 
-    Karaoke is left out, for its times are those of the syllables.
+    Karaoke is left out, for its times are those of the syllables, and so is a look (italics, a colour) that
+    ends within the text: it is of some words only.
     """
     found = ""
-    for override, part in _parts(text):
+    parts = _parts(text)
+    for override, part in parts:
         found += "" if _KARAOKE.search(override) or _DRAWING.search(override) else override
         if part.strip():
             break
-    return found
+    later = list(parts)
+    while later and not any(sign.isalnum() for sign in _BREAKS.sub("", later[-1][1])):
+        later.pop()
+    after = [tag["tag"] for override, _ in later for tag in _TAG.finditer(override) if tag["tag"]]
+    kept = _TAG.sub(lambda tag: "" if tag["tag"] and _ends(tag["tag"], after) else tag[0], found)
+    return kept.replace("{}", "")
+
+
+def _ends(tag: str, after: Sequence[str]) -> bool:
+    """Return whether one of the tags after it takes back what a tag sets."""
+    return any(_what(other) in (_what(tag), "r") and other != tag for other in after)
+
+
+def _what(tag: str) -> str:
+    """Return what a tag sets: fn of fnArial; c and 1c are one."""
+    found = _TAG_NAME.match(tag)
+    return found[0].removeprefix("1") if found else tag
 
 
 def _head(script: _Script) -> str:

@@ -16,6 +16,7 @@ class Line:
     start: float | None  # seconds; None where the file has no times
     end: float | None  # seconds; None where the file does not say when a line ends
     text: str  # without markup and line ends
+    speaker: str = ""  # who says it, or what kind of line it is; "" where the file does not say
 
 
 @dataclass(frozen=True, slots=True)

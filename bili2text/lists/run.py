@@ -61,7 +61,7 @@ class Batch:
         """Raise what is wrong before any work: what `Transcribing.check` and `Translating.check` raise."""
         self._transcribing.check()
         if self._translations is not None:
-            self._translations.check()
+            self._translations.check(self._request.listening.language)
 
     def add(self, sources: Iterable[str]) -> None:
         """Add what the list does not hold yet. Raises UsageError for standard input."""

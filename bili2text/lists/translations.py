@@ -35,9 +35,12 @@ class Translations:
         self._formats = kinds_of(wanted.output.formats)
         self._translating = Translating(wanted, progress, environ)
 
-    def check(self) -> None:
-        """Raise what is wrong with the translator before any work."""
-        self._translating.check()
+    def check(self, language: str | None = None) -> None:
+        """Raise what is wrong with the translator before any work.
+
+        Where all is spoken in `language`, and that only changes its script, there is none.
+        """
+        self._translating.check_language(language)
 
     def run(self) -> Iterator[tuple[Entry, Translated]]:
         """Yield what came of each entry's translation."""

@@ -1,7 +1,7 @@
 """What a chat request asks for, and the answer to it, in OpenAI's form. Pure.
 
 The form is that of https://platform.openai.com/docs/api-reference/chat; `top_k`, `repetition_penalty`,
-`beam_size` and `without` are fields of ours beside it, and `mean_logprob` of a choice.
+`beam_size` and `without` are fields of ours beside it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,6 @@ def completion(reply: Reply, model: str, number: str, created: int) -> dict[str,
         "index": 0,
         "message": {"role": "assistant", "content": reply.text},
         "finish_reason": _reason(reply),
-        "mean_logprob": reply.score,
     }
     return {
         "id": number,

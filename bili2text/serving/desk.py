@@ -45,6 +45,7 @@ class Desk:
         self._limits = limits
         self._progress = progress
         self._batch = max(1, limits.batch)  # smaller once memory ran out
+        self._room: int | None = None  # prompts, once memory ran out
         self._translator: Translator | None = None
         self._waiting: deque[_Ticket] = deque()
         self._computed: list[_Ticket] = []  # the batch that is with the translator
@@ -57,6 +58,18 @@ class Desk:
         """Load the translator; raises what the factory raises."""
         self._thread.start()
         self._ready.result()
+
+    @property
+    def batch(self) -> int:
+        """How many prompts are computed together, at most."""
+        return self._batch
+
+    def fit(self, batch: int) -> None:
+        """Keep to the batch that the translator was loaded for. For the factory to call.
+
+        Where memory ran out before, the batch stays as small as that has made it.
+        """
+        self._batch = max(1, min(batch, self._room or batch))
 
     @property
     def loaded(self) -> bool:
@@ -155,7 +168,7 @@ class Desk:
                 if len(tried) == 1:
                     _fail_all(tried, error)
                 else:
-                    self._batch = len(tried) // 2
+                    self._batch = self._room = len(tried) // 2
                     self._progress.warn(f"{error.message}: from now on {self._batch} prompts at once")
             except Exception as error:  # noqa: BLE001 - the same
                 self._unload()

@@ -47,7 +47,8 @@ class Server:
     ) -> None:
         """Nothing is loaded or opened yet; `factory` loads the translator, whenever it is needed.
 
-        `about` tells how it was loaded; it is called after `factory`, in the same thread.
+        `about` tells how it was loaded, and so its name and batch; it is called after `factory`, in the
+        same thread.
         """
         self._cache = cache
         self._served = served
@@ -123,12 +124,19 @@ class Server:
     def _loaded(self) -> Translator:
         """Return the translator, loaded; where that was done anew, how is told anew as well."""
         translator = self._factory()
-        self._office.about = self._about() if self._about else None
+        if self._about:
+            self._tell(self._about())
         if self._resident is not None and not self._office.closing:
-            self._resident = replace(self._resident, about=self._office.about)
+            self._resident = replace(self._resident, batch=self._desk.batch, about=self._office.about)
             with suppress(StorageError):  # who reads the old word is answered all the same
                 place.publish(self._cache, self._resident)
         return translator
+
+    def _tell(self, about: About) -> None:
+        """Keep to how the model was loaded: there may have been no room for the first plan."""
+        self._desk.fit(about.pin.batch_size)
+        self._office.model = about.pin.model
+        self._office.about = replace(about, pin=replace(about.pin, batch_size=self._desk.batch))
 
     def _reached(self, doors: Doors) -> Resident:
         if self._served.port is None:
@@ -139,8 +147,8 @@ class Server:
             pid=os.getpid(),
             url=url,
             token=self._office.token,
-            model=self._served.model,
-            batch=max(1, self._limits.batch),
+            model=self._office.model,
+            batch=self._desk.batch,
             started=time.time(),
             about=self._office.about,
         )

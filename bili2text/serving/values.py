@@ -12,7 +12,7 @@ from bili2text.translators.values import Profile
 class Limits:
     """What the server takes at once, and how long it waits."""
 
-    batch: int = 8  # prompts computed together, at most
+    batch: int = 8  # prompts computed together, at most, where it is not told how the model was loaded
     gather: float = 0.01  # seconds that a first request waits for others to be computed with
     ttl: float = 0.0  # seconds without a request after which the model is unloaded; 0: never
     body: int = 1 << 20  # bytes of a request
@@ -32,7 +32,7 @@ LIMITS = Limits()
 class Served:
     """What is served, and where."""
 
-    model: str  # its name
+    model: str  # its name, until it is loaded and told by another
     port: int | None = None  # of 127.0.0.1, 0 for any that is free; None: a Unix socket in the cache
     guarded: bool = True  # whether a token is wanted, so that no other user of this computer can ask
 

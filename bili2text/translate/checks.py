@@ -15,7 +15,7 @@ from typing import Literal
 from bili2text.chinese.literals import literals
 from bili2text.transcribe.writing import DENSE, letters, script
 from bili2text.translate import figures
-from bili2text.translate.phrases import refused, remarked
+from bili2text.translate.phrases import refused, remarked, repeats_prompt
 from bili2text.translate.scripts import own, stray
 from bili2text.translate.values import Direction, Task
 from bili2text.translators.engine import Reply
@@ -38,6 +38,8 @@ _RUN = 8  # times that a letter may follow itself
 _PACKED = 2.4  # how far a text may be compressed (openai/whisper transcribe.py, compression_ratio_threshold)
 _KNOWN_AGAIN = 24.0  # size from which a text does not equal another by chance
 _ALIKE = 0.5  # two sources more alike than that may have one translation
+_NEARLY = 0.9  # of a translation: as much of it in another text is not there by chance
+_BLOCK = 3.0  # size of a part that counts: single letters of any text are in any other
 _SAME_SIGN = re.compile(r"([^\w\s])\1{7,}")
 _NOT_A_NUMBER = re.compile(r"(?:[+-]?(?:nan|inf)[\s,;]*)+", re.IGNORECASE)
 _MARKUP = re.compile(
@@ -71,8 +73,8 @@ def faults(
         found |= {
             "gibberish": _is_noise(text, source),
             "echo": _echoes(text, source, neighbours),
-            "refusal": refused(text, source),
-            "copied-previous": _copies(text, source, earlier),
+            "refusal": refused(text, source) or repeats_prompt(text, source),
+            "copied-previous": is_copy(text, source, earlier, neighbours),
             "repetition": _repeats(text, source),
             "markup": bool(_MARKUP.search(text)) and not _MARKUP.search(source),
             "script": stray(text, task, direction) or _leaves_words(text, task, direction),
@@ -123,15 +125,46 @@ def _echoes(text: str, source: str, neighbours: Sequence[str]) -> bool:
     return any(size(one) >= _KNOWN_AGAIN and letters(one) in said for one in neighbours)
 
 
-def _copies(text: str, source: str, earlier: Mapping[str, str]) -> bool:
-    """Return whether a text is the translation of another sentence, which says something else."""
+def is_copy(text: str, source: str, others: Mapping[str, str], neighbours: Sequence[str]) -> bool:
+    """Return whether a text is the translation of another sentence, which says something else.
+
+    `others` has translations by their source. Nearly all of that of one of the `neighbours`, which are
+    sources too, must not be within the text either: they are what a model was told for context.
+    """
     if size(text) < _KNOWN_AGAIN:
         return False
-    plain = letters(source)
-    return any(
-        said == text and SequenceMatcher(None, letters(other), plain, autojunk=False).ratio() < _ALIKE
-        for other, said in earlier.items()
-    )
+    if any(said == text and not _are_alike(other, source) for other, said in others.items()):
+        return True
+    near = ((other, others[other]) for other in neighbours if other in others)
+    return any(_holds_another(text, said) and not _share_words(other, source) for other, said in near)
+
+
+def _holds_another(text: str, said: str) -> bool:
+    """Return whether nearly all of another translation is within a text, in its order."""
+    whole, other = size(said), letters(said)
+    if whole < _KNOWN_AGAIN:
+        return False
+    blocks = SequenceMatcher(None, letters(text), other, autojunk=False).get_matching_blocks()
+    shared = (size(other[block.b : block.b + block.size]) for block in blocks)
+    return sum(one for one in shared if one >= _BLOCK) >= _NEARLY * whole
+
+
+def _share_words(one: str, other: str) -> bool:
+    """Return whether two sources may share a part of their translation: half of the shorter is in both."""
+    if _are_alike(one, other):
+        return True
+    short, long = sorted((letters(one), letters(other)), key=len)
+    same = SequenceMatcher(None, long, short, autojunk=False).find_longest_match()
+    return same.size >= _ALIKE * len(short)
+
+
+def _are_alike(one: str, other: str) -> bool:
+    return _ratio(letters(one), letters(other)) >= _ALIKE
+
+
+def _ratio(one: str, other: str) -> float:
+    found = SequenceMatcher(None, one, other, autojunk=False)
+    return 0.0 if found.real_quick_ratio() < _ALIKE else found.ratio()
 
 
 def _repeats(text: str, source: str) -> bool:

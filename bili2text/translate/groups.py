@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bili2text.translate.checks import faults
-from bili2text.translate.values import Direction, Said, Task
-from bili2text.translators.engine import Reply
+from bili2text.translate.checks import is_copy
+from bili2text.translate.values import Said, Task
 
 _NEAR = 3  # sentences before and after one, of whose sources its translation may be no copy
 _STRETCH = 8  # batches sorted together: even enough, and what is said early is still translated early
@@ -56,9 +55,12 @@ def neighbours(tasks: Sequence[Task]) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def copies(tasks: Sequence[Task], said: Mapping[int, Said], direction: Direction) -> tuple[int, ...]:
-    """Return the numbers of good translations that are those of sentences before them.
+def copies(
+    tasks: Sequence[Task], said: Mapping[int, Said], near: Mapping[int, Sequence[str]]
+) -> tuple[int, ...]:
+    """Return the numbers of good translations that are, or hold, those of sentences before them.
 
+    `near` is what `neighbours` tells: those of near sentences are looked for within a translation, too.
     It takes the whole job, in the order of its sentences, to say which of two is the copy: a model translates
     what it was told for context.
     """
@@ -67,13 +69,14 @@ def copies(tasks: Sequence[Task], said: Mapping[int, Said], direction: Direction
     found: list[int] = []
     for task in tasks:
         one = said[task.sentence.number]
-        if one.needs_review or often[one.text] < 2:
+        if one.needs_review:
             continue
-        reply = Reply(one.text, 0, finished=True)
-        if "copied-previous" in faults(task, one.text, reply, direction, neighbours=(), earlier=known):
+        source, around = task.sentence.text, near[one.number]
+        others = known if often[one.text] > 1 else {text: known[text] for text in around if text in known}
+        if is_copy(one.text, source, others, around):
             found.append(one.number)
         else:
-            known[task.sentence.text] = one.text
+            known[source] = one.text
     return tuple(found)
 
 

@@ -16,7 +16,7 @@ def going_on(done: int, count: int) -> str:
 
 def there_already(pin: Pin) -> str:
     """Return what is said of a job in which nothing is left to ask."""
-    by = f"by {pin.model} in {pin.precision}"
+    by = f"by {pin.model}" + (f" in {pin.precision}" if pin.engine != "api" else "")  # a server says none
     return f"all of it was translated before, {by}, and is taken from the journal; --fresh begins anew"
 
 

@@ -6,6 +6,10 @@ A phrase counts only where the source does not speak of the same: "I'm sorry" tr
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
+
+from bili2text.transcribe.writing import letters
+from bili2text.translate.wording import HEADINGS
 
 _I = re.IGNORECASE
 _TRANSLATION = re.compile(r"translat|翻[译譯]|[译譯]文|翻訳|번역|перев[ео]|traduc|traduz|übersetz|vertal", _I)
@@ -27,9 +31,12 @@ _REFUSALS = (
     (
         re.compile(
             r"^(?:i[’']?m|i am|we are)?\s*(?:very |so )?sorry,? (?:but )?(?:i|we|as)\b"
+            r"|^.{0,16}\b(?:sorry|apologi[sz]e|apologies)\W{1,5}(?:but )?(?:i|we)(?: am|[’']m|[’']re)?"
+            r" (?:can(?:no|[’']?)t|won[’']?t|unable|not able|not allowed)\b"
             r"|^(?:unfortunately,? )?i (?:cannot|can[’']?t|am unable to|am not able to|won[’']?t)"
             r" (?:translate|assist|help|fulfil|provide|comply|answer|do that)"
             r"|^(?:很|非常)?(?:抱歉|对不起|對不起)[，,]?(?:但)?(?:我|本|这|無法|无法|不能)"
+            r"|^.{0,3}(?:抱歉|对不起|對不起|不好意思)\W{0,3}(?:但是?)?.{0,4}(?:無法|无法|不能|不可以|没办法)"
             r"|^我(?:无法|無法|不能)(?:翻[译譯]|提供|协助|協助|帮|回答|满足|完成)",
             _I,
         ),
@@ -87,6 +94,10 @@ _REMARKS = (
         _NOTED,
     ),
 )
+# Words of the source that one of our own headings may translate
+_ABOUT_CONTEXT = re.compile(r"context|refer|参考|參考|[术術][语語]|\bterms?\b|参照|맥락|контекст", _I)
+_OURS = tuple(map(letters, HEADINGS))
+_NEARLY_OURS = 0.75  # of a heading, in other characters or a little shortened
 _PREAMBLE = re.compile(
     r"(?:.{0,60}\b(?:translation|translated|version|rendering)\b.{0,60}"
     r"|.{0,14}(?:翻[译譯]|[译譯]文|翻訳).{0,10}|sure|"
@@ -122,6 +133,20 @@ _ANY_LABEL = re.compile(r"\s*[^\s:：][^:：]{0,24}[:：]")
 def refused(text: str, source: str) -> bool:
     """Return whether a reply refuses, speaks of itself or asks for a text, and the source does not."""
     return any(said.search(text) and not cue.search(source) for said, cue in _REFUSALS)
+
+
+def repeats_prompt(text: str, source: str) -> bool:
+    """Return whether a reply says a heading of our prompts, and the source speaks of no such thing."""
+    if _TRANSLATION.search(source) or _ABOUT_CONTEXT.search(source):
+        return False
+    said = letters(text)
+    return any(_is_heading(said, ours) for ours in _OURS)
+
+
+def _is_heading(said: str, ours: str) -> bool:
+    if ours in said or (2 * len(said) >= len(ours) and said in ours):
+        return True
+    return SequenceMatcher(None, ours, said, autojunk=False).ratio() >= _NEARLY_OURS
 
 
 def remarked(text: str, source: str) -> bool:

@@ -41,7 +41,8 @@ class _Part:
     pieces: tuple[Atom, ...]
     timed: bool  # the line has a start and an end
     marked: bool  # commas and full stops are written here
-    speaker: bool  # somebody else begins to speak
+    turn: bool  # somebody else begins to speak
+    speaker: str  # as the file names them
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Stretch:
 def stretches(lines: Sequence[Line], language: str) -> Iterator[Stretch]:
     """Yield the stretches of `lines`, in order; their atoms are all the lines hold, blanks aside.
 
-    A stretch ends at a pause, where somebody else begins to speak, and at a line that is copied. Lines
+    A stretch ends at a pause, where somebody else begins to speak, where the file says that another speaker
+    or a sign begins, and at a line that is copied. Lines
     without times are taken for whole ones, unless a comma before or a small letter after a line's end tells
     that the text was wrapped: a list, a poem or a transcript with a segment a line is commoner than
     hard-wrapped prose.
@@ -139,7 +141,14 @@ def _parts(number: int, line: Line, known: frozenset[str], *, marked: bool) -> l
     begins = (start + (end - start) * share for share in (0.0, *shares))
     finishes = (start + (end - start) * share for share in (*shares[:-1], 1.0))
     return [
-        _Part(number, atoms(Segment(begin, finish, one)), times is not None, marked, new_speaker(one, known))
+        _Part(
+            number,
+            atoms(Segment(begin, finish, one)),
+            timed=times is not None,
+            marked=marked,
+            turn=new_speaker(one, known),
+            speaker=line.speaker,
+        )
         for one, begin, finish in zip(said, begins, finishes, strict=False)
     ]
 
@@ -157,7 +166,7 @@ def _is_copied(line: Line, held: Sequence[_Part], part: _Part) -> bool:
 def _apart(before: _Part, after: _Part) -> bool:
     """Return whether no sentence goes on from one to the other, whatever mark is between."""
     last, first = before.pieces[-1], after.pieces[0]
-    if after.speaker:
+    if after.turn or after.speaker != before.speaker:
         return True
     small = first.text.lstrip(_OPENERS)[:1].islower()
     if not (before.timed and after.timed):

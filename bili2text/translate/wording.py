@@ -70,6 +70,14 @@ HY_MT_ENGLISH = HyMtWording(
     background="[Background Information]\n{context}\n\nPlease translate the following text into {target}, "
     "taking the provided background information into consideration.\n\n[Source Text]\n",
 )
+_CHINESE_HEADS = ("下列术语这样翻译：", "上文，只供参考，不要翻译：", "下文，只供参考，不要翻译：")
+_ENGLISH_HEADS = (
+    "Write these terms so:",
+    "Lines before it, for context only, not to be translated:",
+    "Lines after it, for context only, not to be translated:",
+)
+# What stands over terms and context in any prompt: no translation says it
+HEADINGS = (*_CHINESE_HEADS, *_ENGLISH_HEADS, HY_MT_CHINESE.terms, HY_MT_ENGLISH.terms)
 WRONG: Mapping[str, str] = {
     "empty": "there is no translation in it",
     "unfinished": "it has no end",
@@ -100,17 +108,13 @@ def wording_of(direction: Direction) -> Wording:
     if is_chinese(direction.target):
         source, target = chinese_name(direction.source, as_source=True), chinese_name(direction.target)
         return Wording(
-            system=_CHINESE_SYSTEM.format(source=source, target=target),
-            terms="下列术语这样翻译：",
-            before="上文，只供参考，不要翻译：",
-            after="下文，只供参考，不要翻译：",
+            _CHINESE_SYSTEM.format(source=source, target=target),
+            *_CHINESE_HEADS,
             ask=f"把这一行翻译成{target}：",
         )
     source, target = english_name(direction.source, as_source=True), english_name(direction.target)
     return Wording(
-        system=_ENGLISH_SYSTEM.format(source=source, target=target),
-        terms="Write these terms so:",
-        before="Lines before it, for context only, not to be translated:",
-        after="Lines after it, for context only, not to be translated:",
+        _ENGLISH_SYSTEM.format(source=source, target=target),
+        *_ENGLISH_HEADS,
         ask=f"Translate this line into {target}:",
     )

@@ -100,15 +100,15 @@ class _Worker:
         found = self._recall(digest)
         begin = found.begin or self._begin()
         self._plan(begin, found.retries)
-        retrying = any(turn for _, turn in self._groups[self._finished :])
-        if self._finished < len(self._groups):
+        pending = self._finished < len(self._groups)
+        if pending:
             self._ask_all()
         else:
             self._progress.note(notes.there_already(found.pin or begin.pin))
         if not found.retries:
-            self._again(begin, copies(self._asked_for, self._said, self._manner.direction), "copied")
-        # a run that goes on with a retry is that retry, not the next
-        if retry_failed and not retrying:
+            self._again(begin, copies(self._asked_for, self._said, self._near), "copied")
+        retrying = pending and [retry.why for retry in found.retries[-1:]] == ["failed"]
+        if retry_failed and not retrying:  # a run that goes on with that retry does not begin the next
             self._again(begin, tuple(one for one in self._said if self._said[one].needs_review), "failed")
         said = tuple(replace(self._said[first], number=number) for number, first in self._firsts.items())
         steps, asked = tuple(self._steps), sum(first in self._written for first in self._firsts.values())
@@ -135,20 +135,23 @@ class _Worker:
 
     def _plan(self, begin: Begin, retries: Sequence[Retry]) -> None:
         """Make the groups, those of the journal's retries included."""
-        self._add(sorted(self._alike), begin, 0)
+        self._add([self._tasks[number] for number in sorted(self._alike)], begin, 0)
         for retry in retries:
             self._add_retry(retry, begin)
         written = self._numbers(self._groups[: self._finished])
         if self._finished > len(self._groups) or not written <= set(self._said):
             raise StaleJob("the journal makes no sense (a group is not whole)")
 
-    def _add(self, numbers: Sequence[int], begin: Begin, turn: int) -> None:
-        tasks = [self._tasks[number] for number in numbers]
+    def _add(self, tasks: Sequence[Task], begin: Begin, turn: int) -> None:
         self._groups += ((group, turn) for group in groups(tasks, begin.pin.batch_size))
 
     def _add_retry(self, retry: Retry, begin: Begin) -> None:
-        self._withdrawn = set(retry.numbers) if retry.why == "copied" else set()
-        self._add(retry.numbers, begin, 1 + max(turn for _, turn in self._groups))
+        tasks = [self._tasks[number] for number in retry.numbers]
+        self._withdrawn = set()
+        if retry.why == "copied":  # it was the context that was translated
+            self._withdrawn = set(retry.numbers)
+            tasks = [replace(task, before=(), after=()) for task in tasks]
+        self._add(tasks, begin, 1 + max(turn for _, turn in self._groups))
 
     def _again(self, begin: Begin, numbers: Sequence[int], why: Literal["copied", "failed"]) -> None:
         """Ask once more for some sentences, in groups of their own."""

@@ -90,7 +90,7 @@ class ApiTranslator:
     ) -> tuple[Reply, ...]:
         """Return the reply to each prompt, in order; `told` hears of each, in this thread, as it comes.
 
-        `tokens` is 0 where the server does not count, `score` None where it gives no probabilities. Raises
+        `tokens` is 0 where the server does not count. Raises
         UsageError for a refused key, address or model, DependencyError when nobody answers there,
         RuntimeFailure when the server fails for longer than we are patient. Then, and on Ctrl-C, what is
         still being asked is broken off.

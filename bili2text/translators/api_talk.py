@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -15,7 +14,6 @@ from bili2text.translators.engine import Decoding, Prompt, Reply
 _OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "chat_template_kwargs": ("chat_template", "enable_thinking"),
     "reasoning_effort": ("reasoning",),
-    "logprobs": ("logprobs",),
     "repetition_penalty": ("repetition_penalty",),
     "beam_size": ("beam_size",),
     "without": ("without",),
@@ -41,7 +39,6 @@ def body_of(
         "max_tokens": prompt.max_new_tokens,
         "temperature": decoding.temperature,
         "stream": False,
-        "logprobs": True,
         "chat_template_kwargs": {"enable_thinking": False},
         "reasoning_effort": "none",
     }
@@ -84,17 +81,14 @@ def reply_of(answer: Mapping[str, Any]) -> Reply:
     text = message.get("content")
     if text is not None and not isinstance(text, str):
         raise ValueError("a message that is no text")
-    scores = _scores(choice.get("logprobs"))
     usage = answer.get("usage")
     tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
     if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
-        tokens = len(scores)
-    mean = math.fsum(scores) / len(scores) if scores else _number(choice.get("mean_logprob"))
+        tokens = 0  # it does not count
     return Reply(
         text=_writable(text or ""),
         tokens=tokens,
         finished=choice.get("finish_reason") in _STOPPED,
-        score=mean,
     )
 
 
@@ -139,26 +133,6 @@ def _first(choices: object) -> dict[str, Any]:
         raise ValueError("no choices")
     found: dict[str, Any] = choices[0]
     return found
-
-
-def _scores(logprobs: object) -> list[float]:
-    """Return the log-probability of each token; none where the server leaves out a single one."""
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    if not isinstance(content, list):
-        return []
-    found = [_number(one.get("logprob")) if isinstance(one, dict) else None for one in content]
-    known = [one for one in found if one is not None]
-    return known if len(known) == len(found) else []
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        found = float(value)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
 
 
 def _writable(text: str) -> str:

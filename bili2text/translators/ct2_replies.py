@@ -88,4 +88,4 @@ def reply_of(tokens: Sequence[int], score: float, limit: int, chat: Chat, precis
     kept = tokens[:limit]
     finished = bool(kept) and kept[-1] in chat.end_ids
     text = chat.text([token for token in kept if token not in chat.end_ids])
-    return Reply(text=text, tokens=len(kept), finished=finished, score=score)
+    return Reply(text=text, tokens=len(kept), finished=finished)

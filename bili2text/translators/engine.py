@@ -52,7 +52,6 @@ class Reply:
     text: str
     tokens: int  # generated
     finished: bool  # the model stopped by itself, not at the limit
-    score: float | None = None  # mean log-probability of its tokens, natural logarithm; None: not known
 
 
 @dataclass(frozen=True, slots=True)

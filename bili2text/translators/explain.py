@@ -83,7 +83,7 @@ def _reasons(found: Checked) -> Iterator[str]:
         if found.plan.model.card and found.plan.model.card.remark:
             yield found.plan.model.card.remark
     if found.server is not None:
-        yield f"{found.server.why}: none is loaded here"
+        yield found.server.why
     if found.error is not None:
         yield found.error.message
         if found.error.hint:

@@ -41,14 +41,14 @@ class HfTranslator:
     ) -> tuple[Reply, ...]:
         """Return the reply to each prompt, in order; see the protocol.
 
-        With beams, replies are told at the end of each batch, and have no score. The repetition penalty
+        With beams, replies are told at the end of each batch. The repetition penalty
         counts what was generated: the prompt holds the words of the translation, too.
         """
         replies: dict[int, Reply] = {}
         for first, batch in _cut(prompts, self._batch):
 
             def tell(row: int, ended: Ended, first: int = first) -> None:
-                reply = Reply(self._chat.text(ended.tokens), len(ended.tokens), ended.finished, ended.score)
+                reply = Reply(self._chat.text(ended.tokens), len(ended.tokens), ended.finished)
                 replies[first + row] = reply
                 if told is not None:
                     told(first + row, reply)

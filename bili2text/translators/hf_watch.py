@@ -1,4 +1,4 @@
-"""Watches transformers generate: which row ended, what it said, how likely it was, whether it is text.
+"""Watches transformers generate: which row ended, what it said, whether it is text.
 
 Logits processors and stopping criteria as transformers calls them; it does not ask for its own classes.
 """
@@ -24,7 +24,6 @@ class Ended:
 
     tokens: tuple[int, ...]  # without the one that ends it
     finished: bool
-    score: float | None = None
 
 
 class Watch:
@@ -42,7 +41,6 @@ class Watch:
         self._ends = ends
         self._told = told
         self._logits: Tensor = None
-        self._chosen: list[list[float]] = [[] for _ in limits]
         self._open = set(range(len(limits)))
 
     def __call__(self, ids: Tensor, logits: Tensor) -> Tensor:  # noqa: ARG002
@@ -62,8 +60,6 @@ class Watch:
             if score != score or abs(score) == float("inf"):
                 raise nonsense("what the model computes is not a number")
             end = token in self._ends
-            if not end:
-                self._chosen[row].append(score)
             if end or count >= self._limits[row]:
                 self._end(row, ids, end)
         over = [row not in self._open for row in range(len(self._limits))]
@@ -74,8 +70,7 @@ class Watch:
         said = ids[row, self._start :].tolist()
         tokens = tuple(said[:-1] if end else said)
         refuse_nonsense(tokens)
-        scores = self._chosen[row]
-        self._told(row, Ended(tokens, end, sum(scores) / len(scores) if scores else None))
+        self._told(row, Ended(tokens, end))
 
 
 class Over:

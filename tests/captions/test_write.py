@@ -221,3 +221,24 @@ def test_ffmpeg_reads_the_cues_that_say_nothing_too(kind: Kind, tmp_path: Path) 
 def test_as_many_translations_as_lines_are_asked_for() -> None:
     with pytest.raises(ValueError, match="2 translations of 3 lines"):
         write("srt", texts=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("{\\i1}Good morning{\\i0}, everyone.", ""),
+        ("{\\pos(9,9)\\i1\\c&HFF&}Sta{\\i0}tion", "{\\pos(9,9)\\c&HFF&}"),
+        ("{\\1c&HFF&}red{\\c} and not", ""),
+        ("{\\fnArial\\b1}one{\\r} and another", ""),
+        ("{\\i1}one{\\b1}{\\i0} and another", ""),
+        ("{\\i1}all of it{\\i0}", "{\\i1}"),
+        ("{\\i1}all of it{\\i0}.\\N", "{\\i1}"),
+        ("{\\i1}all{\\b1} of it", "{\\i1}"),
+        ("{\\fs30\\bord2}small{\\fscx90\\i1} and thin", "{\\fs30\\bord2}"),
+        ("{\\t(0,100,\\fs30)\\an8}grows{\\fs20\\an2} here", "{\\t(0,100,\\fs30)\\an8}"),
+    ],
+)
+def test_a_look_that_ends_within_a_line_is_not_kept_for_all_of_it(text: str, kept: str) -> None:
+    before, _, _ = STYLED.rpartition("Dialogue: 3")
+    captions = parse(f"{before}Dialogue: 0,0:00:01.00,0:00:02.50,Sign,,0,0,0,,{text}\n", "ass", "a.ass")
+    assert captions.styles[-1].rpartition(",,")[2] == kept

@@ -133,7 +133,9 @@ def test_what_the_settings_said_stands_in_the_words_that_are_stored(
     with command.make_context("audio", list(words)) as context:
         stored = spelled_out(("audio", *words), context)
     assert stored[:2] == ("audio", "--no-settings")
-    assert set(stored[2:-3]) == {"--model=tiny", "--no-vad-filter", "--offline"}
+    of_settings = stored[2].removeprefix("--stored=").split(",")
+    assert set(of_settings) == {"model", "vad_filter", "offline", "loudnorm"}
+    assert set(stored[3:-3]) == {"--model=tiny", "--no-vad-filter", "--offline"}
     assert list(stored[-3:]) == words
     with command.make_context("audio", list(stored[1:])) as again:
         assert {**again.params} == context.params

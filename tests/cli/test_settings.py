@@ -91,7 +91,8 @@ def test_a_wrong_setting_is_one_line_that_names_it(program: Callable, file: Path
 
 
 def test_what_cannot_be_a_setting_is_refused(program: Callable, file: Path) -> None:
-    assert program("config", "set", "url", "x").returncode == 2
+    for of_one_run in ("url", "retry-failed", "skip", "check", "config", "compare", "voter"):
+        assert program("config", "set", of_one_run, "true").returncode == 2
     assert program("config", "set", "beam-size", "many").returncode == 2
     file.write_bytes(b"\xff\xfe")
     assert program("config", "set", "model", "tiny").returncode == 2

@@ -158,3 +158,58 @@ def test_a_single_task_that_fails_is_told_once(program: Run, server: str, tmp_pa
     done = program("translate", "--config", "config.json", "--api-base", server)
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("error:") == 1
+
+
+def test_the_plan_of_a_process_is_no_part_of_its_job(program: Run, tiny: Path, tmp_path: Path) -> None:
+    env = {"BILI2TEXT_CACHE_DIR": str(tmp_path / "cache")}
+    words = ("translate", "--config", "config.json", "--threads", "1", "--device", "cpu", "--overwrite")
+
+    def run(size: int) -> str:
+        plan = {"model_path": str(tiny), "precision": "float32", "batch_size": size}
+        laid(tmp_path, {"tasks": ["a.srt"], "to": "en", "plan": plan})
+        done = program(*words, "--no-resident", env=env)
+        assert done.returncode in (0, 6), done.stderr
+        return done.stderr
+
+    assert "translated before" not in run(2)
+    assert "all of it was translated before" in run(1)  # after a kill there may be less memory
+    assert len(list((tmp_path / "cache" / "jobs").glob("*/journal*"))) == 1
+
+
+def test_a_batch_that_only_changes_the_script_needs_no_model(program: Run, tmp_path: Path) -> None:
+    laid(tmp_path, {"tasks": ["a.srt"], "to": "zh-Hant", "num_processes": 2})
+    words = ("translate", "--config", "config.json", "--api-base", "http://127.0.0.1:9/v1")
+    done = program(*words)
+    assert done.returncode == 0, done.stderr
+    assert "one process" not in done.stderr
+    assert (tmp_path / "a.zh-Hant.srt").is_file()
+    laid(tmp_path, {"tasks": [{"input": "a.srt", "to": "zh-Hant"}, {"input": "b.srt", "to": "en"}]})
+    done = program(*words)
+    assert done.returncode == 4, done.stderr
+    assert done.stdout == ""  # told before the first, which takes none
+
+
+def test_what_is_all_there_needs_no_model_with_skip(program: Run, server: str, tmp_path: Path) -> None:
+    laid(tmp_path, {"tasks": ["a.srt", "b.srt"], "to": "en"})
+    assert program("translate", "--config", "config.json", "--api-base", server).returncode == 0
+    gone = ("--skip", "--api-base", "http://127.0.0.1:9/v1")
+    for words in (("--config", "config.json"), ("a.srt", "b.srt", "--to", "en")):
+        done = program("translate", *words, *gone)
+        assert done.returncode == 0, done.stderr
+    (tmp_path / "b.en.srt").unlink()
+    assert program("translate", "a.srt", "b.srt", "--to", "en", *gone).returncode == 4
+
+
+def test_what_stopped_every_process_is_the_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from bili2text.errors import Bili2TextError
+    from bili2text.translation_tasks import BatchConfig, BatchPlan, BatchTask
+    from cli import rerun, translation_batch
+
+    monkeypatch.setenv("BILI2TEXT_CACHE_DIR", str(tmp_path))
+    parts = [BatchConfig((BatchTask(tmp_path / name),)) for name in ("a.srt", "b.srt")]
+    for codes, said in (([4, 4], 4), ([4, 0], 6), ([4, 6], 6), ([143, 143], 6)):
+        monkeypatch.setattr(rerun, "rerun_all", lambda *_, codes=codes: codes)
+        with pytest.raises(Bili2TextError) as caught:
+            translation_batch._in_processes(parts, BatchPlan("m", "int8", 1), ("translate",))
+        assert caught.value.exit_code == said
+    assert len(list((tmp_path / "batches").iterdir())) == 2  # a rerun has the files of the first

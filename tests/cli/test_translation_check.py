@@ -66,3 +66,12 @@ def test_with_a_server_it_is_the_server_that_would_translate(program: Run, empty
     gone = program("translate", "--check", "--api-base", f"{base}/v1", env=empty)
     assert gone.returncode == 4
     assert "choice: none" in gone.stdout.splitlines()
+
+
+def test_a_served_model_is_not_said_to_be_missing() -> None:
+    from bili2text.translators.explain import Checked, Server, check_lines
+    from bili2text.translators.gpu_memory import GpuMemory
+
+    server = Server("m", "u", "ctranslate2", "int8", 8, "CPU", "serve-translation keeps it loaded")
+    found = Checked(GpuMemory(), server=server)
+    assert check_lines(found)[-1] == "  serve-translation keeps it loaded"

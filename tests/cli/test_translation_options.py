@@ -43,14 +43,42 @@ def test_what_is_said_of_a_translation_needs_one(
 
 def test_a_setting_of_the_translation_is_no_word_of_this_run(program: Run, tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text('layout = "source-above"\n', encoding="utf-8")
-    for words in ((), ("--no-settings", "--layout=source-above")):  # as a stored command spells it out
+    for words in (
+        (),
+        ("--no-settings", "--stored=layout", "--layout=source-above"),
+    ):  # as a stored command spells it out
         done = program("audio", "gone.wav", *words)
         assert done.returncode == 3, done.stderr
+
+
+@pytest.mark.parametrize("words", [("--settings",), ("--no-settings",)])
+def test_a_word_of_settings_lets_no_option_pass(program: Run, words: tuple[str, ...]) -> None:
+    done = program("audio", "gone.wav", *words, "--layout", "source-above")
+    assert done.returncode == 2, done.stderr
+    assert "--layout says nothing" in done.stderr
+
+
+def test_with_a_server_settings_of_the_device_are_passed_over_and_words_refused(
+    program: Run, server: str, tmp_path: Path
+) -> None:
+    (tmp_path / "talk.srt").write_text(SRT, encoding="utf-8")
+    words = ("translate", "talk.srt", "--to", "en", "--api-base", f"{server}/v1", "--fresh", "--overwrite")
+    set_so = {"BILI2TEXT_THREADS": "1", "BILI2TEXT_DEVICE": "cpu"}
+    done = program(*words, env=set_so)
+    assert done.returncode == 0, done.stderr
+    # as it is resumed
+    stored = ("--no-settings", "--stored=threads,device", "--threads=1", "--device=cpu")
+    assert program("translate", *stored, *words[1:]).returncode == 0
+    refused = program(*words, "--threads", "2", env=set_so)
+    assert refused.returncode == 2
+    assert "--threads means nothing to it" in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--check", "-f", "srt", "--skip"), "--output-format, --skip say nothing with --check"),
+        (("--check", "--retry-failed"), "--retry-failed says nothing with --check"),
         (("--check", "--config", "c.json"), "--check and --config exclude each other"),
         (("--config", "c.json", "--compare", "A", "B"), "--config and --compare exclude each other"),
         (("--check", "--compare", "A", "B"), "--check and --compare exclude each other"),

@@ -57,7 +57,7 @@ class Scripted:
         if verb == "slow":
             time.sleep(float(rest))
         words = rest.split()[: one.max_new_tokens]
-        return Reply(" ".join(words), len(words), len(words) < one.max_new_tokens, -0.25)
+        return Reply(" ".join(words), len(words), len(words) < one.max_new_tokens)
 
     def close(self):
         self.closes += 1

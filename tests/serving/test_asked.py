@@ -27,7 +27,7 @@ def test_what_our_client_asks_is_what_the_server_understands():
 
 
 def test_what_the_server_answers_is_the_reply_that_our_client_reads():
-    for reply in (Reply("好 “\n", 3, finished=True, score=-0.5), Reply("", 0, finished=False)):
+    for reply in (Reply("好 “\n", 3, finished=True), Reply("", 0, finished=False)):
         assert reply_of(document_of(json.dumps(completion(reply, "m", "1", 2)).encode())) == reply
 
 

@@ -412,3 +412,30 @@ def test_a_model_that_was_loaded_anew_in_another_way_is_told_as_it_is_now(cache)
         assert replace(find(cache), about=first.about) == first
     assert find(cache) is None
     assert not (cache / "serving" / "translation.json").exists()
+
+
+def test_what_is_served_is_called_and_batched_as_it_was_loaded_and_not_as_it_was_planned(cache):
+    scripted = Scripted(room=2)
+    loaded = [("smaller", 4), ("smaller", 4), ("smaller", 4), ("smaller", 1)]
+
+    def about():
+        name, batch = loaded[min(scripted.loads, len(loaded)) - 1]
+        return About(Pin(name, "d" * 64, "ctranslate2", "int8", batch, "cpu", "CPU"), "qwen3")
+
+    limits = Limits(batch=8, gather=0.2, grace=3.0)
+    server = Server(cache, scripted.load, Served("planned", 0), limits, about=about)
+    with server as first:
+        assert (first.model, first.batch, first.about.pin.batch_size) == ("smaller", 4, 4)
+        headers = {"Authorization": f"Bearer {first.token}"}
+        assert exchange(first, "GET", "/v1/models", **headers)[1]["data"][0]["id"] == "smaller"
+        texts = [f"say {n}" for n in range(4)]
+        assert ask(first, *texts) == ["0", "1", "2", "3"]
+        now = find(cache)
+        assert (now.batch, now.about.pin.batch_size) == (2, 2)  # as far as memory has shown
+        assert [len(said) for said, _ in scripted.calls] == [4, 2, 2]
+        for _ in range(2):  # an error has it loaded anew, the second time with less room
+            with pytest.raises(RuntimeFailure):
+                ask(first, "fail ModelError")
+            assert ask(first, "say on") == ["on"]
+        now = find(cache)
+        assert (now.batch, now.about.pin.batch_size) == (1, 1)

@@ -113,9 +113,6 @@ class Scripted:
             raise trouble
         return replies
 
-    def score(self, prompts: tuple[Prompt, ...], replies: tuple[str, ...]) -> tuple[float | None, ...]:
-        return tuple(None for _ in zip(prompts, replies, strict=True))
-
     def close(self) -> None: ...
 
 

@@ -49,8 +49,8 @@ def test_each_hostile_reply_is_caught_or_cleaned(one: Hostile) -> None:
         assert wrong == ()
 
 
-def test_there_are_sixty_of_them_and_every_fault_has_one() -> None:
-    assert len({one.name for one in HOSTILE}) == 60
+def test_there_are_seventy_of_them_and_every_fault_has_one() -> None:
+    assert len({one.name for one in HOSTILE}) == 70
     assert {one.fault for one in HOSTILE if one.fault} == set(get_args(Fault))
 
 
@@ -77,6 +77,8 @@ def test_of_400_real_translations_at_most_two_are_called_bad(way: tuple[str, str
     ("source", "text"),
     [
         ("对不起，我不能帮你。", "I'm sorry, but I can't help you."),
+        ("哎呀，我迟到了。", "Sorry! I'm late."),
+        ("以上内容仅供参考。", "The lines before it are for context only."),
         ("我是一个人工智能助手。", "I'm an AI assistant."),
         ("请把这段文本给我。", "Please give me the text."),
         ("这句话的翻译是什么？", "What is the translation of this sentence?"),
@@ -141,6 +143,23 @@ def test_one_translation_for_two_sentences_is_a_fault_only_when_they_differ() ->
     )
     assert found("非常谢谢大家的观看！", said, earlier={"谢谢大家的观看。": said}) == ()
     assert found("好的。", "Okay.", earlier={"行。": "Okay."}) == ()
+
+
+def test_the_translation_of_a_neighbour_must_not_be_within_a_text_or_be_nearly_all_of_it() -> None:
+    said = "Thank you all very much for watching."
+    source, thanks = "今天天气不错，我们出去走走，好吗？", "谢谢大家的观看。"
+    for text in (f"Good evening. {said}", said.replace("all ", ""), f"{said[:-1]}!"):
+        near = found(source, text, earlier={thanks: said}, neighbours=(thanks,))
+        assert near == ("copied-previous",), text
+        assert found(source, text, earlier={thanks: said}) == (), "a line far from it is not told as context"
+    joined = "この左に深印象を与えました。エリアにはプールがあります。"  # as a 0.5B model said it
+    before = {"This left a deep impression on me.": "この左に深く印象を与えました。"}
+    wrong = found("If it rains, I won't go.", joined, ("en", "ja"), earlier=before, neighbours=tuple(before))
+    assert wrong == ("copied-previous",)
+    joined = "今天天气不错，谢谢大家的观看。"
+    text = "The weather is fine today, and thank you all very much for watching."
+    assert found(joined, text, earlier={thanks: said}, neighbours=(thanks,)) == ()
+    assert found(source, "Okay. Let us go for a walk.", earlier={"好。": "Okay."}, neighbours=("好。",)) == ()
 
 
 KEPT = [

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bili2text.captions.read import parse
 from bili2text.captions.values import Line
 from bili2text.subtitles.atoms import unspaced
 from bili2text.translate.copied import content
@@ -236,3 +237,16 @@ def test_hostile_lengths_end() -> None:
 def test_where_one_break_is_as_good_as_another_a_line_is_left_whole() -> None:
     lines = spoken(*["word " * 7] * 37)
     assert all(piece.text == ("word " * 7).strip() for one in sentences(lines, "en") for piece in one.pieces)
+
+
+def test_a_sign_and_a_speaker_named_by_the_file_share_no_sentence() -> None:
+    rows = (
+        "0:00:01.00,0:00:02.00,Sign,,0,0,0,,{\\pos(9,9)}Train Station\\NPlatform 9",
+        "0:00:02.00,0:00:03.00,Main,Ann,0,0,0,,the train is late,",
+        "0:00:03.00,0:00:04.00,Main,Ann,0,0,0,,I think.",
+        "0:00:04.00,0:00:05.00,Main,Bob,0,0,0,,no,",
+        "0:00:05.00,0:00:06.00,Main,Ann,0,0,0,,it is.",
+    )
+    file = "[Events]\n" + "".join(f"Dialogue: 0,{row}\n" for row in rows)
+    lines = list(parse(file, "ass", "a.ass").lines)
+    assert found(lines) == ["Train Station Platform 9", "the train is late, I think.", "no,", "it is."]

@@ -134,6 +134,50 @@ def test_a_job_that_is_stopped_while_it_withdraws_comes_to_the_same_result(tmp_p
         assert work(tmp_path / str(at), of, Held(Scripted(copying(of)))).said == whole.said, at
 
 
+def misled(of: tuple[Task, ...]) -> Speech:
+    """Says of each third sentence what it says of the two before it, as long as it is told them."""
+
+    def say(prompt: Prompt, decoding: Decoding, batch: tuple[Prompt, ...], place: int) -> Reply:
+        number = wanted(prompt, of).sentence.number
+        told = any(text in prompt.messages[-1].text for text in of[number].before)
+        numbers = (number - 2, number - 1) if number % 3 == 2 and told else (number,)
+        return Reply(" ".join(english(one, 20) for one in numbers), 9, finished=True)
+
+    return say
+
+
+def test_a_sentence_in_whose_place_its_context_was_translated_is_asked_without_it(tmp_path: Path) -> None:
+    of = of_one_length(9)
+    of = tuple(
+        replace(one, before=tuple(other.sentence.text for other in of[max(0, place - 2) : place]))
+        for place, one in enumerate(of)
+    )
+    found = work(tmp_path / "a", of, Held(Scripted(misled(of))))
+    assert [said.text for said in found.said] == [english(number, 20) for number in range(9)]
+    assert [one["value"]["numbers"] for one in recorded(tmp_path / "a") if one["kind"] == "retry"] == [
+        [2, 5, 8]
+    ]
+
+
+def test_a_kill_while_copies_are_asked_again_loses_no_retry_of_what_failed(tmp_path: Path) -> None:
+    of = of_one_length(12)
+    copied = copying(of)
+
+    def say(prompt: Prompt, decoding: Decoding, batch: tuple[Prompt, ...], place: int) -> Reply:
+        hopeless = wanted(prompt, of).sentence.number == 4
+        return Reply("", 0, finished=True) if hopeless else copied(prompt, decoding, batch, place)
+
+    whole = work(tmp_path / "whole", of, Held(Scripted(say)), retry_failed=True)
+    records = recorded(tmp_path / "whole")
+    retries = [at for at, one in enumerate(records) if one["kind"] == "retry"]
+    assert [records[at]["value"]["why"] for at in retries] == ["copied", "failed"]
+    for at in range(2 * retries[0], 2 * len(records) - 1):
+        with pytest.raises(Stopped):
+            work(tmp_path / str(at), of, Held(Scripted(say)), stop_at=at / 2, retry_failed=True)
+        assert work(tmp_path / str(at), of, Held(Scripted(say)), retry_failed=True).said == whole.said, at
+        assert recorded(tmp_path / str(at)) == records, at
+
+
 def test_the_same_sentence_with_the_same_context_is_asked_once(tmp_path: Path) -> None:
     texts = ["我们一起唱这首歌。", "明天会更好的。", "我们一起唱这首歌。"]
     of = [task(number, text) for number, text in enumerate(texts)]

@@ -43,7 +43,7 @@ class Scripted:
         replies: dict[int, Reply] = {}
         for index, prompt in reversed(list(enumerate(prompts))):
             text = obeyed(prompt.messages[-1].text)
-            replies[index] = Reply(text, len(text), finished=True, score=-decoding.temperature)
+            replies[index] = Reply(text, len(text), finished=True)
             if told is not None:
                 told(index, replies[index])
         return tuple(replies[index] for index in sorted(replies))

@@ -284,20 +284,18 @@ def test_fields_that_a_server_refuses_are_left_out_from_then_on():
 
 
 def test_a_request_says_what_the_decoding_says_and_a_reply_what_the_answer_says():
-    scores = {"content": [{"logprob": -0.5}, {"logprob": -1.5}]}
-
     def answer(request):
         if request.text == "cut":
-            return said("half", finish_reason="length", logprobs=scores)
-        return Answer({"choices": [{"message": {"content": "\ud800好"}, "logprobs": scores}]})
+            return said("half", finish_reason="length")
+        return Answer({"choices": [{"message": {"content": "\ud800好"}}]})
 
     with HostileApi(answer) as api:
         model = translator(api)
         (cut,) = model.generate((prompt("cut", max_new_tokens=9),))
         (odd,) = model.generate((prompt("odd"),), Decoding(4, 0.7, 0.8, 20, 1.1, 5, ("han",)))
         (ours,) = translator(api, ours=True).generate((prompt("odd"),), Decoding(4, without=("han",)))
-    assert cut == Reply("half", 7, finished=False, score=-1.0)
-    assert odd == ours == Reply("?好", 2, finished=True, score=-1.0)
+    assert cut == Reply("half", 7, finished=False)
+    assert odd == ours == Reply("?好", 0, finished=True)
     greedy, sampled, own = (request.body for request in api.seen)
     assert {request.path for request in api.seen} == {"/v1/chat/completions"}
     assert greedy == {
@@ -306,7 +304,6 @@ def test_a_request_says_what_the_decoding_says_and_a_reply_what_the_answer_says(
         "max_tokens": 9,
         "temperature": 0.0,
         "stream": False,
-        "logprobs": True,
         "chat_template_kwargs": {"enable_thinking": False},
         "reasoning_effort": "none",
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import subprocess
 import sys
@@ -48,15 +47,6 @@ def translator(load: Load) -> Iterator[Ct2Translator]:
     found.close()
 
 
-def same(ours: tuple[Reply, ...], others: tuple[Reply, ...]) -> bool:
-    """Whether the texts are equal and the scores are, but for the order of float32 sums."""
-    return all(
-        replace(one, score=None) == replace(other, score=None)
-        and math.isclose(one.score or 0.0, other.score or 0.0, abs_tol=1e-3)
-        for one, other in zip(ours, others, strict=True)
-    )
-
-
 def test_greedy_replies_are_those_of_transformers(translator: Ct2Translator, tiny_qwen: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -73,11 +63,9 @@ def test_greedy_replies_are_those_of_transformers(translator: Ct2Translator, tin
         with torch.inference_mode():
             whole = model.generate(**told, max_new_tokens=24)[0]
             said = whole[told["input_ids"].shape[1] :]
-            logits = model(whole[None]).logits[0, -len(said) - 1 : -1].log_softmax(-1)
         assert reply.text == tokenizer.decode(said, skip_special_tokens=True)
         assert reply.tokens == len(said)
         assert reply.finished == (said[-1].item() in model.generation_config.eos_token_id)
-        assert reply.score == pytest.approx(logits.gather(1, said[:, None]).mean().item(), abs=1e-3)
     assert {True, False} == {reply.finished for reply in replies}  # the model does both
 
 
@@ -116,7 +104,7 @@ def test_replies_do_not_depend_on_the_batch_nor_on_what_was_computed_before(
         even = tuple(prompt for prompt, length in zip(mixed, lengths, strict=True) if length == usual)
         assert len(even) > 3
         compared = mixed if decoding == Decoding() else even
-        assert same(alone.generate(compared, decoding), together.generate(compared, decoding))
+        assert alone.generate(compared, decoding) == together.generate(compared, decoding)
         first = together.generate(mixed, decoding)
         together.generate(mixed[3:], decoding)
         assert together.generate(mixed, decoding) == first
@@ -137,7 +125,7 @@ def test_each_prompt_has_its_own_limit(translator: Ct2Translator) -> None:
         assert all(reply.finished or reply.tokens in (1, 2, 3, 24) for reply in cut)
         if beam == 1:
             assert all(ours.text.startswith(part.text[:1]) for ours, part in zip(whole, cut, strict=True))
-            assert same(whole[3:], cut[3:])
+            assert whole[3:] == cut[3:]
 
 
 def test_the_same_seed_gives_the_same_replies_and_another_seed_others(

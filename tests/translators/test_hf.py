@@ -178,30 +178,6 @@ def test_the_repetition_penalty_leaves_the_words_of_the_prompt_alone(
     assert opened(5).generate(short, Decoding(repetition_penalty=5.0)) == opened(5).generate(short)
 
 
-def test_scores_are_the_mean_log_probability_of_the_reply(
-    opened: Callable[[int], HfTranslator], tiny_qwen: Path
-) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(tiny_qwen)
-    model = AutoModelForCausalLM.from_pretrained(tiny_qwen, dtype=torch.float32)
-    found = opened(5).generate(PROMPTS)
-    assert any(reply.tokens for reply in found)
-    for prompt, reply in zip(PROMPTS, found, strict=True):
-        turns = [{"role": one.role, "content": one.text} for one in prompt.messages]
-        text = tokenizer.apply_chat_template(
-            turns, add_generation_prompt=True, enable_thinking=False, tokenize=False
-        )
-        said, each = tokenizer(text)["input_ids"], []
-        with torch.inference_mode():
-            for _ in range(reply.tokens):  # greedy, a token at a time
-                best = model(torch.tensor([said])).logits[0, -1].log_softmax(-1).max(0)
-                said, each = [*said, int(best.indices)], [*each, float(best.values)]
-        assert reply.score == pytest.approx(sum(each) / len(each), abs=1e-4)
-    assert opened(1).generate(PROMPTS)[2].score == pytest.approx(found[2].score, abs=1e-4)
-
-
 def test_a_model_that_computes_no_numbers_is_a_failure_of_the_precision(
     tiny_qwen: Path, tmp_path: Path
 ) -> None:

@@ -56,7 +56,7 @@ def test_replies_are_told_in_the_order_they_come_in_our_thread_and_before_the_an
     texts = ["你好", "", "two\nlines 😀 \udc80"] + [str(number) for number in range(500)]
     replies = translator.generate(asked(*(f"say {text}" for text in texts)), Decoding(temperature=0.1), told)
     assert [reply.text for reply in replies] == texts
-    assert replies[0] == Reply("你好", 2, finished=True, score=-0.1)
+    assert replies[0] == Reply("你好", 2, finished=True)
     assert heard == list(reversed(list(enumerate(replies))))
     assert translator.generate(asked("say once more"))[0].text == "once more"  # nobody is told
     assert translator.generate((), told=told) == ()

@@ -64,6 +64,16 @@ def test_what_means_nothing_to_a_server_is_refused(wishes: dict[str, object], op
     assert "leave that out" in caught.value.hint
 
 
+def test_what_only_settings_say_stands_in_no_servers_way() -> None:
+    wishes = TranslatorWishes(device="cuda", threads=2, precision="int8", batch_size=4)
+    request = TranslationRequest("en", wishes=wishes, endpoint=Endpoint("http://127.0.0.1:9/v1"))
+    assert isinstance(endpoint(replace(request, given=frozenset()), {}, Silent()), EndpointHolder)
+    with pytest.raises(UsageError, match="--device, --threads mean nothing"):
+        endpoint(replace(request, given=frozenset({"--device", "--threads"})), {}, Silent())
+    assert unmet(replace(request, given=frozenset()), ABOUT) == ()
+    assert unmet(replace(request, given=frozenset({"--threads"})), ABOUT) == ("--threads",)
+
+
 def test_a_run_that_transcribes_has_its_device_for_whisper_but_not_its_translator() -> None:
     shared = asking("http://127.0.0.1:9/v1", shared=True, device="cuda", threads=2)
     assert isinstance(shared, EndpointHolder)
@@ -93,6 +103,8 @@ def test_a_beam_that_is_not_sent_is_refused_and_not_written_down() -> None:
         ({}, ()),
         ({"beam_size": 4}, ()),
         ({"engine": "ctranslate2", "device": "cpu", "precision": "int8_float32", "batch_size": 8}, ()),
+        ({"precision": "int8"}, ()),  # int8_float32 is a kind of it
+        ({"precision": "float3"}, ("--precision",)),
         ({"engine": "transformers"}, ("--engine",)),
         ({"precision": "float32", "device": "cuda"}, ("--precision", "--device")),
         ({"batch_size": 4}, ("--batch-size",)),
