@@ -13,7 +13,7 @@ from bili2text.translate.checks import faults
 from bili2text.translate.groups import Group
 from bili2text.translate.manner import Manner
 from bili2text.translate.prompts import prompt, reflect
-from bili2text.translate.repair import ROUNDS, Ask, Attempt, Repair, again, outcome, seed
+from bili2text.translate.repair import ROUNDS, Ask, Attempt, Repair, again, is_still, outcome, seed
 from bili2text.translate.replies import cleaned
 from bili2text.translate.values import Said, Task
 from bili2text.translators.engine import Decoding, Prompt, Reply
@@ -88,12 +88,16 @@ class _Batch:
         return tuple(outcome(line.task, line.attempts) for line in self._lines)
 
     def _reflect(self, lines: Sequence[_Line]) -> None:
-        """Show each good draft to the model once more; what comes back is kept if it is good, too."""
+        """Show each good draft to the model once more; what comes back is kept if it is good, too.
+
+        And still that draft: what has little in common with it is talk about it, or another line's.
+        """
         drafts = [line.attempts[-1] for line in lines]
         prompts = [reflect(line.prompt, draft.text) for line, draft in zip(lines, drafts, strict=True)]
         self._try(lines, prompts, self._manner.decoding, "", tell=False)
         for line, draft in zip(lines, drafts, strict=True):
-            line.attempts = [draft if line.bad else line.attempts[-1]]
+            kept = not line.bad and is_still(draft.text, line.attempts[-1].text)
+            line.attempts = [line.attempts[-1] if kept else draft]
             self._good(outcome(line.task, line.attempts))
 
     def _repair(self, repair: Repair, turn: int) -> None:

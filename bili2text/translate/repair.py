@@ -9,9 +9,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from typing import Literal
 
-from bili2text.transcribe.writing import script
+from bili2text.transcribe.writing import letters, script
 from bili2text.translate.checks import weight
 from bili2text.translate.manner import Manner
 from bili2text.translate.profiles import RULES
@@ -25,6 +26,7 @@ ROUNDS: tuple[Repair, ...] = ("feedback", "script", "sampling", "sampling", "sam
 MOST_TOKENS = 1024  # of a reply that is asked for again because it was cut
 # What is worse than nothing under a picture: the source, talk about the task, no text
 _UNUSABLE = frozenset({"empty", "gibberish", "echo", "refusal"})
+_REWORDED = 0.5  # of a draft that is still there when it was made better; our own
 _NEVER = frozenset({"OTHER", "GREEK"})  # not told apart; Greek letters name quantities in every language
 
 
@@ -107,6 +109,11 @@ def outcome(task: Task, attempts: Sequence[Attempt]) -> Said:
 def better(one: Said, other: Said) -> Said:
     """Return the better of two translations of a sentence; of equals, `one`."""
     return min(one, other, key=lambda said: (bool(said.faults), not said.text, weight(said.faults)))
+
+
+def is_still(draft: str, text: str) -> bool:
+    """Return whether a text is a draft reworded: half of its letters, in their order, are the draft's."""
+    return SequenceMatcher(None, letters(draft), letters(text), autojunk=False).ratio() >= _REWORDED
 
 
 def _scripts(text: str) -> set[str]:
