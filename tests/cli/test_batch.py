@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import ctrl_c
 import pytest
 from words_model import running
 
@@ -93,7 +94,14 @@ def test_an_interrupt_while_it_downloads_ends_it_and_the_same_command_goes_on(
     args = (fault_server.url("slow"), "-f", "txt", "--name", "mine")
     env = {**environ, "BILI2TEXT_CACHE_DIR": str(tmp_path / "cache")}
     words = [sys.executable, "-m", "cli.main", "batch", *args, "-m", str(tiny_en_folder), "--device", "cpu"]
-    begun = subprocess.Popen(words, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    begun = subprocess.Popen(
+        words,
+        env=env,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=ctrl_c.heard,
+    )
     end = time.monotonic() + 60
     while not fault_server.count("slow") and time.monotonic() < end:
         time.sleep(0.05)
