@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import platform
 import re
 import secrets
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from bili2text.cells import JOINERS, graphemes
@@ -147,10 +150,14 @@ def refuse_target(path: Path, *, overwrite: bool, instead: str = "") -> None:
 
 
 def prove_writable(folder: Path) -> None:
-    """Make `folder` if it is missing and show that it takes a file. Raises StorageError."""
+    """Make `folder` if it is missing and show that it takes a file. Raises StorageError.
+
+    What processes of this computer that were killed left half written there is removed.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _claim(folder).unlink()
+        _sweep(folder)
     except OSError as error:
         raise storage_error(error, folder) from error
 
@@ -168,9 +175,39 @@ def _cut_name(name: str, limit: int) -> str:
 def _claim(folder: Path) -> Path:
     # Not tempfile: its files are 0600 and the user's umask, which cannot be read without changing it for
     # every thread, would have to be put back by hand. O_EXCL takes a fresh name and follows no link.
-    path = folder / f".{secrets.token_hex(8)}.part"
+    path = folder / f".{_here()}-{os.getpid()}-{secrets.token_hex(8)}.part"
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     return path
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of processes that are gone; another computer's are none of ours to judge."""
+    for path in folder.glob(f".{_here()}-*-*.part"):
+        number = path.name.split("-")[1]
+        if number.isdigit() and not _lives(int(number)):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _lives(pid: int) -> bool:
+    import psutil  # only where there is something to judge: it takes a while to import
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:  # it is there, and not ours to ask
+        return True
+
+
+@cache
+def _here() -> str:
+    """Return a mark of where process numbers mean what they mean here: this computer, or this container."""
+    try:
+        numbers = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        numbers = ""
+    return hashlib.sha256(f"{platform.node()} {numbers}".encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def _take_name(temporary: Path, path: Path, *, replace: bool) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bili2text import files
 from bili2text.errors import StorageError
 from bili2text.files import (
     clean_text,
@@ -285,6 +286,24 @@ def test_a_kill_in_mid_write_leaves_the_old_file_or_the_new(tmp_path: Path) -> N
             assert text in ("a" * 200_000, "b" * 200_000)
     leftovers = [path.name for path in tmp_path.iterdir() if path.name != "a.txt"]
     assert all(name.startswith(".") and name.endswith(".part") for name in leftovers)
+    prove_writable(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} <= {"a.txt"}
+
+
+def test_only_what_the_dead_of_this_computer_left_half_written_is_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    here = files._here()
+    kept = [
+        f".{here}-{os.getpid()}-0a.part",
+        f".00000000-{dead.pid}-0a.part",
+        ".0a.part",
+        f".{here}-x-0a.part",
+    ]
+    for name in (*kept, f".{here}-{dead.pid}-0a.part"):
+        (tmp_path / name).touch()
+    prove_writable(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
 def _environment() -> dict[str, str]:
