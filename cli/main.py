@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ import click
 from bili2text import __version__
 from bili2text.errors import Bili2TextError
 from bili2text.files import clean_text
+from cli.lazy import LazyGroup
 
 # name -> (module, one line for the list of commands); each module has a click command called `command`
 COMMANDS = {
@@ -28,33 +28,15 @@ COMMANDS = {
     "gpu-optimize": ("cli.gpu_optimize", "What is here, does it work, what fits, and what would give more."),
     "jobs": ("cli.jobs", "What was begun and not finished: list, resume, clean."),
     "models": ("cli.models", "The Whisper models: list, download, path, verify."),
+    "workshop": ("cli.workshop", "Train, distil, measure and export small zh<->en translators."),
     "config": ("cli.config", "The settings: show, set, unset, path."),
 }
 _DEBUG = "BILI2TEXT_DEBUG"
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by name, and imports one when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order of the table: the main job first."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        """Return the command, imported now."""
-        name = cmd_name.replace("_", "-")
-        if name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the list of commands without importing any of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, commands_by_name=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, "-V", "--version", prog_name="bili2text")
 def cli() -> None:
     """From a link or a file to a transcript, subtitles and a translation, on the GPU you have, or none.

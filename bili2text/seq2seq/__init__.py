@@ -1,0 +1,1 @@
+"""Small encoder-decoder translators: their vocabularies, and how they are run."""

@@ -1,0 +1,1 @@
+"""Where small zh<->en translators are trained, distilled, measured and exported."""

@@ -1,0 +1,1 @@
+"""What computes with torch and transformers: the only package of the workshop that imports them."""
