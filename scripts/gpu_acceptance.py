@@ -1,14 +1,16 @@
-"""Holds the plans against a real CUDA card: no out of memory, and peaks as computed.
+"""Holds the program against a real CUDA card: no out of memory, peaks as computed, and how fast it is.
 
     python scripts/gpu_acceptance.py [--only whisper] [--json docs/measurements/gpu_acceptance.json]
         [--translators DIR] [--pairs FILE]
 
 Fills the card with ballast until 1.2 to 10 GiB are free, plans for what is left, runs real speech through the
 planned model in a process of its own, and compares. Models that are not on this disk are made with random
-weights in their shape: memory does not depend on the values. Ten minutes at most for the half `whisper`
-(scripts/shapes.py, up to 5 GB below --work), and as long for the half `translation`, which chooses, loads,
+weights in their shape: memory does not depend on the values. Ten minutes at most for the part `whisper`
+(scripts/shapes.py, up to 7 GB below --work), and as long for the part `translation`, which chooses, loads,
 hands over to and squeezes translators (scripts/decoders.py, up to 25 GB, and the extra `qwen`; with --shapes
-Qwen3-0.6B it is 3 GB). What takes real weights or --pairs is not measured without them.
+Qwen3-0.6B it is 3 GB). What takes real weights or --pairs is not measured without them. As long again for
+the part `speed`: the program against faster-whisper's batched pipeline on the whole card, which nothing else
+should use then. All its settings take an hour on a small card: --only speed --minutes 60.
 Exit codes: 0 all assertions held, 1 some did not, 2 usage, 4 no card.
 """
 
@@ -26,7 +28,7 @@ from pathlib import Path
 
 from acceptance.bench import Bench, bench
 from acceptance.report import RESULTS, earlier, failures, plot, write
-from acceptance.run import HALVES, SECTIONS, TRANSLATION, run
+from acceptance.run import PARTS, SECTIONS, TRANSLATION, run
 from acceptance.translators import SHAPES
 from acceptance.values import Json, Section
 from accuracy import samples
@@ -115,20 +117,20 @@ def _make(whole: Bench, names: Sequence[str]) -> None:
     try:
         for given in whole.translators.plain():
             print(f"{given.model.name}, {given.weights} weights: {given.model.weight_bytes / 1e9:.1f} GB")
-    except (Bili2TextError, ValueError, OSError) as error:  # the other half can do without
+    except (Bili2TextError, ValueError, OSError) as error:  # the other parts can do without
         print(f"no more translators: {error}", file=sys.stderr)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        "--only", type=_names, default=tuple(SECTIONS), help="sections or halves, with commas between"
+        "--only", type=_names, default=tuple(SECTIONS), help="sections or parts, with commas between"
     )
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--plot", type=Path, help="a picture of the sweep, .svg or .png")
     parser.add_argument("--gpu", help="the card, by the beginning of its UUID")
     parser.add_argument(
-        "--minutes", type=float, default=9.5, help="for each half; each section has its share"
+        "--minutes", type=float, default=9.5, help="for each part; each section has its share"
     )
     parser.add_argument(
         "--work", type=Path, help="where models are made and kept; left out: a temporary folder"
@@ -157,9 +159,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def _names(text: str) -> tuple[str, ...]:
     names: list[str] = []
     for name in text.split(","):
-        if name not in SECTIONS and name not in HALVES:
-            raise argparse.ArgumentTypeError(f"{name!r} is no section: {', '.join((*HALVES, *SECTIONS))}")
-        names += HALVES.get(name, (name,))
+        if name not in SECTIONS and name not in PARTS:
+            raise argparse.ArgumentTypeError(f"{name!r} is no section: {', '.join((*PARTS, *SECTIONS))}")
+        names += PARTS.get(name, (name,))
     return tuple(dict.fromkeys(names))
 
 

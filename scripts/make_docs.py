@@ -32,6 +32,7 @@ import translation_quality
 import translation_talk
 import zoo
 from acceptance.report import gpu_table
+from acceptance.report_speed import speed_table
 from acceptance.report_translators import translators_table
 from benchmarking.report import growth_page, rounds_page
 
@@ -122,7 +123,7 @@ def walk(command: click.Command, path: str, context: click.Context) -> Iterator[
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "accuracy.md": {"errors": errors, "memory": memory},
     "benchmark.md": {"rounds": rounds_page, "growth": growth_page},
-    "gpu.md": {"measured": gpu_table, "translators": translators_table},
+    "gpu.md": {"measured": gpu_table, "speed": speed_table, "translators": translators_table},
     "gpu_optimize.md": {"situations": optimize_pages.pages},
     "memory.md": {"published": footprints.published_table, "cpu": footprints.cpu_table},
     "plan.md": {"golden": golden.golden_table},

@@ -15,7 +15,7 @@ import numpy as np
 from shapes import make
 
 from acceptance.ballast import Ballast, ballast
-from acceptance.children import Ended, ask
+from acceptance.children import Ended, Kept, ask
 from acceptance.translators import SHAPES, Translators
 from acceptance.values import Asked, Deadline, Errand, Json, Task
 from bili2text.audio.decode import Decoder
@@ -88,6 +88,10 @@ class Bench:
         """Run a child of this package on a task, with `extra` in its environment."""
         environ = {**self.environ, **(extra or {})}
         return ask(f"acceptance.{module}", self.adapt(task).text(), environ, seconds, answer)
+
+    def kept(self, module: str, task: Task, environ: Mapping[str, str]) -> Kept:
+        """Return a child of this package that does a task each time it is asked; it has not begun."""
+        return Kept(f"acceptance.{module}", self.adapt(task).text(), environ)
 
     def translate(self, asked: Asked, seconds: float, extra: Mapping[str, str] | None = None) -> Ended:
         """Run a translator in a child with the environment that the program gives to its own."""

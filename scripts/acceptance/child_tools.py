@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from bili2text.models.weights import read_dims
 
 CHUNK_SECONDS = 28.0  # as long as a chunk may be (audio/chunks.py)
 LONG_PROMPT = "the quick brown fox jumps over the lazy dog " * 40  # more tokens than a prompt has room for
+_MULTILINGUAL_END = 50257
 _KIB, _MIB = 1024, 1024 * 1024
 _MUCH = 1 << 20  # MiB; where ordinary memory stands in for a card, it has so much
 
@@ -120,7 +121,18 @@ def windows(sound: str, count: int) -> list[Samples]:
 
 def end_token(folder: str) -> int:
     """Return the token that ends a text; suppressed, the text goes on until there is no room."""
-    return 50256 if read_dims(Path(folder) / "model.bin").vocab == 51864 else 50257
+    return 50256 if read_dims(Path(folder) / "model.bin").vocab == 51864 else _MULTILINGUAL_END
+
+
+def forced(task: Task) -> dict[str, Any]:
+    """Return the options of faster-whisper, and of ours, under which each text has `task.tokens` tokens.
+
+    CTranslate2 decodes no more than half of the length it is given (src/models/whisper.cc, `generate`), and
+    that is `max_new_tokens` and the prompt: three or four tokens, or one or two where there is no language.
+    """
+    end = end_token(task.folder)
+    prompt = 3 if end == _MULTILINGUAL_END else 1  # one more makes the half no larger
+    return {"max_new_tokens": 2 * task.tokens - prompt, "suppress_tokens": (-1, end)}
 
 
 def _status(field: str) -> int:

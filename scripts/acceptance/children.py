@@ -56,21 +56,67 @@ def ask(
     A child says lines of JSON. `answer` is called with each, and what it returns is written to the child.
     """
     with tempfile.TemporaryFile() as complaints:
-        child = subprocess.Popen(
-            [sys.executable, "-m", module, argument],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            env={**environ},
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
+        child = _started(module, argument, environ, complaints)
         try:
             said, how = _follow(child, Deadline(seconds), answer)
         finally:
             _end(child)
         return Ended(said, how, _last(complaints))
+
+
+class Kept:
+    """A child that does the same again each time it is asked. Close it.
+
+    It begins with the first question, and anew with the first after a rest; it says a line of JSON with
+    `turn` in it when it has done what was asked.
+    """
+
+    def __init__(self, module: str, argument: str, environ: Mapping[str, str]) -> None:
+        self._what = (module, argument, environ)
+        self._child: subprocess.Popen[str] | None = None
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._complaints: IO[bytes] | None = None
+        self._said: Json = {}
+
+    def ask(self, seconds: float) -> Ended:
+        """Return its answers so far, `turn` the latest; it is ended when that takes longer or goes wrong."""
+        deadline = Deadline(seconds)
+        child = self._child or self._begin()
+        self._said.pop("turn", None)
+        _write(child, "go on")
+        while "turn" not in self._said:
+            try:
+                line = self._lines.get(timeout=deadline.left)
+            except queue.Empty:
+                return self._over("time")
+            if line is None:
+                code = child.wait()
+                return self._over("it ended without an answer" if code == 0 else ended(code))
+            with suppress(ValueError, TypeError):  # a line of some library
+                self._said |= json.loads(line)
+        return Ended({**self._said}, "done")
+
+    def close(self) -> None:
+        """End it, and what it said is forgotten. Asked again, it begins anew."""
+        if self._child is not None:
+            _end(self._child)
+        if self._complaints is not None:
+            self._complaints.close()
+        self._child, self._complaints, self._said = None, None, {}
+
+    def _begin(self) -> subprocess.Popen[str]:
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
+        self._child = _started(*self._what, self._complaints)
+        self._lines = queue.Queue()
+        threading.Thread(target=_read, args=(self._child.stdout, self._lines), daemon=True).start()
+        return self._child
+
+    def _over(self, how: str) -> Ended:
+        if self._child is not None:
+            _end(self._child)  # first: what it complains of is whole then
+        found = Ended({**self._said}, how, _last(self._complaints) if self._complaints else "")
+        self.close()
+        return found
 
 
 def command(words: Sequence[str], environ: Mapping[str, str], seconds: float) -> tuple[str, str]:
@@ -98,6 +144,21 @@ def say(values: Json) -> None:
     # one write: a child's threads must not mix their lines
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
+
+
+def _started(
+    module: str, argument: str, environ: Mapping[str, str], complaints: IO[bytes]
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", module, argument],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        env={**environ},
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
 
 
 def _follow(

@@ -47,6 +47,8 @@ def gpu_table(path: Path = RESULTS) -> str:
     if not path.is_file():
         return NOTHING
     found = json.loads(path.read_text(encoding="utf-8"))
+    if not any(name in found["sections"] for name in WHISPER):
+        return NOTHING
     card = found["card"]
     head = (
         f"{card['name']}, {card['total_mib']} MiB, driver {card['driver']}, "

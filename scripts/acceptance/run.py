@@ -15,6 +15,7 @@ from acceptance.needs import needs
 from acceptance.precisions import precisions
 from acceptance.pressing import pressure
 from acceptance.probing import context, probe
+from acceptance.speed import speed
 from acceptance.squeezing import squeezing
 from acceptance.sweep import sweep
 from acceptance.torch_allocator import torch_allocator
@@ -40,9 +41,10 @@ TRANSLATION: Mapping[str, Measure] = {
     "needs": needs,
     "half": half,
 }
-HALVES = {"whisper": WHISPER, "translation": TRANSLATION}  # each has the whole time
-SECTIONS: Mapping[str, Measure] = {**WHISPER, **TRANSLATION}
-# Parts of a half's time: together less than one, the rest is for making models and giving memory back.
+SPEED: Mapping[str, Measure] = {"speed": speed}
+PARTS = {"whisper": WHISPER, "translation": TRANSLATION, "speed": SPEED}  # each has the whole time
+SECTIONS: Mapping[str, Measure] = {**WHISPER, **TRANSLATION, **SPEED}
+# Shares of a part's time: together less than one, the rest is for making models and giving memory back.
 SHARES = {
     "probe": 0.03,
     "context": 0.12,
@@ -58,6 +60,7 @@ SHARES = {
     "torch": 0.08,
     "needs": 0.36,
     "half": 0.12,
+    "speed": 0.98,
 }
 
 
@@ -67,11 +70,12 @@ def run(
     seconds: float,
     sections: Mapping[str, Measure] = SECTIONS,
 ) -> Iterator[Section]:
-    """Yield each section when it is over; each has its share of its half's `seconds`, or what is left."""
-    whole: dict[bool, Deadline] = {}
+    """Yield each section when it is over; each has its share of its part's `seconds`, or what is left."""
+    whole: dict[str, Deadline] = {}
     for name in names:
-        half = whole.setdefault(name in TRANSLATION, Deadline(seconds))
-        yield _section(bench, name, sections[name], min(SHARES[name] * seconds, half.left))
+        part = next(part for part, its in PARTS.items() if name in its)
+        left = whole.setdefault(part, Deadline(seconds)).left
+        yield _section(bench, name, sections[name], min(SHARES[name] * seconds, left))
 
 
 def _section(bench: Bench, name: str, measure: Measure, seconds: float) -> Section:

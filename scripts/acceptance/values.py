@@ -60,6 +60,7 @@ class Task:
     longest: bool = True  # as many tokens as the decoder has room for, whatever is said
     turns: int = 1  # the same batch, so many times
     keep_mib: int = 0  # what the pool shall keep between two steps; 0: the driver's own setting
+    tokens: int = 0  # decoded for each window whatever is said; 0: as many as the model says
 
     def text(self) -> str:
         """Return it as one argument of a command line."""

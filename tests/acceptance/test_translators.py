@@ -24,7 +24,7 @@ from acceptance import (
 from acceptance.bench import Bench, speech
 from acceptance.children import Ended
 from acceptance.report_translators import translators_table
-from acceptance.run import HALVES, SECTIONS, SHARES
+from acceptance.run import PARTS, SECTIONS, SHARES
 from acceptance.torch_pool import TorchPool
 from acceptance.translators import Translators
 from acceptance.values import Asked, Check, Deadline, Errand, Found, Row, asked_of, errand_of
@@ -304,7 +304,7 @@ def test_what_torch_holds_is_told_only_once_it_has_begun() -> None:
     assert (pool.state(), pool.reset(), pool.settings()) == (None, False, {})
 
 
-def test_the_command_makes_what_is_missing_and_measures_a_half(
+def test_the_command_makes_what_is_missing_and_measures_a_section(
     translating: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(gpu_acceptance, "probe", lambda environ: Cards((translating.device,)))
@@ -326,9 +326,9 @@ def test_errands_survive_the_command_line() -> None:
     assert errand.named("loaded /models/a b") == "loaded a b"
 
 
-def test_every_section_has_a_share_of_its_half() -> None:
+def test_every_section_has_a_share_of_its_part() -> None:
     assert SHARES.keys() == SECTIONS.keys()
-    assert all(sum(SHARES[name] for name in half_) < 1 for half_ in HALVES.values())
+    assert all(sum(SHARES[name] for name in part) < 1 for part in PARTS.values())
 
 
 def test_the_table_of_translators_says_what_was_measured_and_what_was_not(
