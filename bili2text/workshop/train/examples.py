@@ -37,7 +37,7 @@ class Example:
 class Examples(Protocol):
     """Examples in the order of training: batch n of a run takes those from n * batch on.
 
-    The order of all epochs is in it, so `len` is a multiple of batch x accumulate. Reading one twice gives the
+    The order of all epochs is in it, so `len` is a multiple of batch x accumulate. What is read twice is the
     same.
     """
 
