@@ -1,0 +1,98 @@
+"""The shapes of models that a preset may name: known ones, students, and those of folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from bili2text.errors import ModelError, UsageError
+from bili2text.workshop.students import STUDENTS, Student
+
+Family = Literal["m2m_100", "marian"]  # transformers' model_type
+_LIMIT = 1 << 20  # bytes of a config.json
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Student):
+    """An encoder-decoder of one of the two classes that are trained here."""
+
+    family: Family = "m2m_100"
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are trained. Marian has no norm after its last layer; its positions are fixed."""
+        found = Student.parameters.__get__(self)
+        return int(found) - (4 * self.width if self.family == "marian" else 0)
+
+
+# As their config.json has them, on huggingface.co
+KNOWN = {
+    one.name: one
+    for one in (
+        Shape("facebook/nllb-200-distilled-600M", 1024, 16, 12, 12, 4096, 256_206, 1024),
+        Shape("Helsinki-NLP/opus-mt-zh-en", 512, 8, 6, 6, 2048, 65_001, 512, family="marian"),
+    )
+}
+
+
+def shape_of(name: str) -> Shape:
+    """Return the shape of a student, of a model known by its hub id, or of one in a folder.
+
+    Raises UsageError for a name that is none of these, ModelError for a folder whose config.json is missing
+    or tells of another kind of model.
+    """
+    if name in KNOWN:
+        return KNOWN[name]
+    if name in STUDENTS:
+        one = STUDENTS[name]
+        return Shape(*(getattr(one, key) for key in Student.__slots__))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _of_folder(folder)
+    known = ", ".join((*KNOWN, *STUDENTS))
+    raise UsageError(
+        f"the shape of {name} is not known", hint=f"pass a folder with its config.json, or one of {known}"
+    )
+
+
+def trimmed(shape: Shape, tokens: int) -> Shape:
+    """Return the shape with a vocabulary of so many tokens; 0: as it is."""
+    return replace(shape, vocab=min(tokens, shape.vocab)) if tokens else shape
+
+
+def _of_folder(folder: Path) -> Shape:
+    path = folder / "config.json"
+    try:
+        if path.stat().st_size > _LIMIT:
+            raise ModelError(f"{path} is no config.json: it is too large")
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(told, Mapping) or told.get("model_type") not in ("m2m_100", "marian"):
+        raise ModelError(f"{path} is of no model that can be trained here", hint="NLLB, M2M100 or opus-mt")
+    try:
+        return _told(told, folder.name)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} does not tell the model's shape: {error}") from error
+
+
+def _told(config: Mapping[str, Any], name: str) -> Shape:
+    number = {
+        ours: int(config[theirs])
+        for ours, theirs in (
+            ("width", "d_model"),
+            ("heads", "encoder_attention_heads"),
+            ("encoder_layers", "encoder_layers"),
+            ("decoder_layers", "decoder_layers"),
+            ("ffn", "encoder_ffn_dim"),
+            ("vocab", "vocab_size"),
+            ("positions", "max_position_embeddings"),
+        )
+    }
+    if min(number.values()) < 1 or number["width"] % number["heads"]:
+        raise ValueError("sizes that no model has")
+    tied = config.get("tie_word_embeddings", True) is not False
+    return Shape(name, **number, tied=tied, family=config["model_type"])
