@@ -16,7 +16,7 @@ from bili2text.progress import Progress
 from bili2text.subtitles.save import all_there
 from bili2text.targets import BESIDE, STDOUT
 from bili2text.translation import translated
-from bili2text.translation_direction import SCRIPTS, are_chinese, direction_of, needs_model
+from bili2text.translation_direction import SCRIPTS, are_chinese, direction_of, needs_model, refuse_beyond
 from bili2text.translation_job import Desk, Origin
 from bili2text.translation_outputs import Names
 from bili2text.translation_request import SAME, Translated, TranslationRequest, Untranslated
@@ -55,7 +55,9 @@ class Translating:
         if isinstance(holder, EndpointHolder):
             holder.check()
             return None
-        return holder.planner.plan(reserve_mib=reserve_mib)
+        plan = holder.planner.plan(reserve_mib=reserve_mib)
+        refuse_beyond(plan.model.ways, self._request.target, self._request.source, plan.model.name)
+        return plan
 
     def takes_a_model(self, tasks: Iterable[tuple[Path, TranslationRequest]]) -> bool:
         """Return whether any of the files takes a model.

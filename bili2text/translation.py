@@ -16,6 +16,7 @@ from bili2text.files import clean_text
 from bili2text.subtitles.save import all_there
 from bili2text.subtitles.writers import Json
 from bili2text.translate.lay import lay
+from bili2text.translate.profiles import RULES
 from bili2text.translate.told import Translated as Work
 from bili2text.translation_direction import SCRIPTS, are_chinese, direction_of, turned
 from bili2text.translation_job import Desk, Job, Origin, job_of
@@ -143,7 +144,7 @@ class _File:
 
     def _details(self, work: Work) -> dict[str, Json]:
         """Return how a translation was made. Nothing of it depends on when, or in how many runs."""
-        pin = work.pin
+        pin, told = work.pin, RULES[self.job.manner.profile].told
         return {
             "model": pin.model if pin else None,
             "model_digest": pin.digest if pin else None,
@@ -155,8 +156,8 @@ class _File:
             "profile": self.job.manner.profile if self.job.tasks else None,
             "beam_size": self.job.manner.decoding.beam_size,
             "reflect": self.job.manner.reflect,
-            "context": self.job.desk.request.context,
-            "terms": len(self.job.desk.request.terms),
+            "context": self.job.desk.request.context if told else 0,
+            "terms": len(self.job.desk.request.terms) if told else 0,
             "sentences": len(self.job.tasks),
             "needs_review": len(work.failed),
             "repaired": dict(sorted(Counter(said.repair for said in work.said if said.repair).items())),

@@ -10,6 +10,7 @@ from bili2text.errors import Bili2TextError, OutOfMemory, UsageError
 from bili2text.jobs.store import Jobs
 from bili2text.paths import cache_dir
 from bili2text.progress import Progress
+from bili2text.seq2seq.values import Way
 from bili2text.translate.records import Pin
 from bili2text.translate.told import Translated
 from bili2text.translation_job import Desk, Job, Origin, job_of
@@ -92,6 +93,11 @@ class _Counting:
     def profile(self) -> Profile:
         """As the held one."""
         return self._held.profile
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """As the held one."""
+        return self._held.ways
 
     @property
     def pin(self) -> Pin:

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,17 +18,18 @@ from bili2text.jobs.store import About, Jobs, State
 from bili2text.models.stamps import Stamps
 from bili2text.progress import Progress
 from bili2text.remote.plain import plain
-from bili2text.subtitles.writers import Json
+from bili2text.seq2seq.values import Way
 from bili2text.translate.context import tasks
 from bili2text.translate.holder import Holder
 from bili2text.translate.manner import Manner
+from bili2text.translate.profiles import RULES
 from bili2text.translate.records import header, job_key
 from bili2text.translate.sentences import sentences
 from bili2text.translate.told import StaleJob, Translated, as_line, there
 from bili2text.translate.values import Direction, Said, Sentence, Task
 from bili2text.translate.work import translate
-from bili2text.translation_direction import are_chinese, direction_of
-from bili2text.translation_request import TranslationRequest
+from bili2text.translation_direction import are_chinese, direction_of, refuse_beyond
+from bili2text.translation_request import TranslationRequest, wished
 from bili2text.translators import folders
 from bili2text.translators.engine import Decoding
 from bili2text.translators.fingerprint import fingerprint
@@ -54,6 +55,10 @@ class ProfiledHolder(Holder, Protocol):
     @property
     def profile(self) -> Profile:
         """How the translator that is loaded, or would be, wants to be asked."""
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The directions that it was made for; () for a chat model, or where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,32 +201,16 @@ def job_of(desk: Desk, origin: Origin) -> Job:
     found = () if are_chinese(direction.source, direction.target) else sentences(lines, direction.source)
     asked = tasks(found, request.terms, before=request.context, lines=lines)
     profile = desk.holder.profile if asked else "chat"
-    manner = Manner(direction, profile, Decoding(beam_size=request.wishes.beam_size), request.reflect)
+    told = RULES[profile].told
+    if not told:
+        refuse_beyond(desk.holder.ways, direction.target, direction.source, "this model")
+        asked = tasks(found, (), before=0, lines=lines)
+    manner = Manner(
+        direction, profile, Decoding(beam_size=request.wishes.beam_size), request.reflect and told
+    )
     # what asks nothing of a model is told apart by its lines
-    of = _wished(request) if asked else {"lines": digest_of(origin.captions)}
+    of = wished(request) if asked else {"lines": digest_of(origin.captions)}
     return Job(desk, origin, direction, found, asked, manner, job_key(asked, manner, of))
-
-
-def _wished(request: TranslationRequest) -> dict[str, Json]:
-    """Return what the user asked of the model, as far as it may decide the words.
-
-    Not how much memory there may be, nor where it computes: a job goes on where there is room.
-    """
-    wishes, endpoint = request.wishes, request.endpoint
-    return {
-        "model_path": _resolved(wishes.model_path),
-        "models_dir": _resolved(request.models_dir),
-        "engine": wishes.engine,
-        "precision": wishes.precision,
-        "half": plain(wishes.wish),  # type: ignore[dict-item]
-        "policy": wishes.policy,
-        "batch_size": wishes.batch_size,
-        "endpoint": asdict(endpoint) if endpoint else None,
-    }
-
-
-def _resolved(path: Path | None) -> str | None:
-    return str(path.expanduser().resolve()) if path else None
 
 
 class _Told:

@@ -1,13 +1,14 @@
-"""What a translation needs to know, as one typed value, and what can come of it. Pure."""
+"""What a translation needs to know, as one typed value, and what can come of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bili2text.captions.values import Layout
 from bili2text.errors import Bili2TextError
+from bili2text.remote.plain import plain
 from bili2text.subtitles.shape import Shape
 from bili2text.subtitles.writers import Json
 from bili2text.terms import Term
@@ -88,3 +89,25 @@ class Untranslated:
 
 
 Translated = Translation | Untranslated
+
+
+def wished(request: TranslationRequest) -> dict[str, Json]:
+    """Return what the user asked of the model, as far as it may decide the words.
+
+    Not how much memory there may be, nor where it computes: a job goes on where there is room.
+    """
+    wishes, endpoint = request.wishes, request.endpoint
+    return {
+        "model_path": _resolved(wishes.model_path),
+        "models_dir": _resolved(request.models_dir),
+        "engine": wishes.engine,
+        "precision": wishes.precision,
+        "half": plain(wishes.wish),  # type: ignore[dict-item]
+        "policy": wishes.policy,
+        "batch_size": wishes.batch_size,
+        "endpoint": asdict(endpoint) if endpoint else None,
+    }
+
+
+def _resolved(path: Path | None) -> str | None:
+    return str(path.expanduser().resolve()) if path else None

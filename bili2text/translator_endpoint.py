@@ -10,9 +10,11 @@ from bili2text.errors import Bili2TextError, OutOfMemory, UsageError
 from bili2text.files import clean_text
 from bili2text.paths import cache_dir
 from bili2text.progress import Progress
+from bili2text.seq2seq.values import Way
 from bili2text.serving.place import find, translator_of
 from bili2text.serving.values import About, Resident
 from bili2text.translate.records import Pin
+from bili2text.translation_direction import beyond
 from bili2text.translation_request import TranslationRequest
 from bili2text.translators.api import ApiTranslator, key_for
 from bili2text.translators.catalog import profile_of
@@ -55,8 +57,10 @@ def endpoint(
     running = find(cache_dir(environ))
     if running is None:
         return None
-    if asked := ", ".join(unmet(request, running.about)):
-        progress.note(f"not the model that serve-translation keeps, {running.model}: {asked} was asked for")
+    asked = ", ".join(unmet(request, running.about))
+    why = f"{asked} was asked for" if asked else beyond(running.ways, request.target, request.source, "it")
+    if why:
+        progress.note(f"not the model that serve-translation keeps, {running.model}: {why}")
         return None
     progress.note(f"translating with the model that serve-translation keeps: {running.model}")
     return ResidentHolder(running, cache_dir(environ))
@@ -154,6 +158,11 @@ class EndpointHolder:
         return profile_of(self.translator.model, "")
 
     @property
+    def ways(self) -> tuple[Way, ...]:
+        """The directions that the model was made for; () where that is not known."""
+        return ()
+
+    @property
     def pin(self) -> Pin:
         """What of the server decides the words, as far as it can be known."""
         found = self.translator
@@ -216,6 +225,11 @@ class ResidentHolder(EndpointHolder):
     def profile(self) -> Profile:
         """How the model wants to be asked."""
         return self._running.about.profile if self._running.about else super().profile
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The directions that the model was made for; () for a chat model."""
+        return self._running.ways
 
     @property
     def pin(self) -> Pin:

@@ -14,6 +14,7 @@ from bili2text.paths import cache_dir
 from bili2text.progress import Progress
 from bili2text.remote.freed import wait_until_free
 from bili2text.remote.stats import AccountWish
+from bili2text.seq2seq.values import Way
 from bili2text.translate.holder import CARD_FAILURES
 from bili2text.translate.records import Pin, alike
 from bili2text.translation_request import TranslationRequest
@@ -69,6 +70,11 @@ class TranslatorLoader:
     def profile(self) -> Profile:
         """How the model wants to be asked; nothing is loaded for this."""
         return self.check().model.profile
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The directions that the model was made for; () for a chat model. Nothing is loaded for this."""
+        return self.check().model.ways
 
     @property
     def plan(self) -> TranslatorPlan:

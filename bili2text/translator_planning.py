@@ -38,6 +38,7 @@ class TranslatorPlanner:
         """Nothing is probed yet; `look` and `free_now` stand in for looking at this machine."""
         self._wishes = request.share or request.wishes
         self._models_dir = request.models_dir
+        self._terms, self._reflect = bool(request.terms), request.reflect
         self._progress = progress
         self._environ = environ
         self._look = look or this_machine
@@ -72,6 +73,7 @@ class TranslatorPlanner:
         if self._shelf is None:
             if self._wishes.model_path is not None:
                 self._shelf = (folders.look(self._wishes.model_path),)
+                self._tell_untold(self._shelf[0])
             else:
                 there = folders.shelf(self._models_dir, self._environ)
                 for fault in there.faults:
@@ -123,6 +125,14 @@ class TranslatorPlanner:
         """Remember what a run really took of its card at its peak: the next plan reckons with it."""
         if plan.site is not None:
             self._learn(Ran(_kind(plan), plan.batch_size, plan.beam_size, mib))
+
+    def _tell_untold(self, model: FoundModel) -> None:
+        """Say what was asked for that a model cannot be told."""
+        asked = [("--glossary", self._terms), ("--reflect", self._reflect)]
+        if model.ways and (given := [option for option, wanted in asked if wanted]):
+            self._progress.warn(
+                f"{model.name} is told each sentence alone: {' and '.join(given)} cannot be used"
+            )
 
     def _plan(self, wishes: TranslatorWishes) -> TranslatorPlan:
         machine = self._look(Wishes(device=wishes.device), self._environ)

@@ -88,7 +88,7 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
         return loader.translator
 
     def about() -> About:
-        return About(loader.pin, loader.profile)
+        return About(loader.pin, loader.profile, loader.ways)
 
     served = Served(plan.model.name, values["port"], guarded=values["token"])
     limits = Limits(ttl=values["ttl"])

@@ -52,7 +52,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--compare",
     nargs=2,
     metavar="A B",
-    help="Two models, blind and side by side, on one FILE: folders, names of models found, or --api-base's.",
+    help="Two models, blind and side by side, on one FILE: folders, names found, workshop:RUN, --api-base's.",
 )
 @_what("--reference", type=_file, metavar="FILE", help="For --compare: a right translation, line by line.")
 @_what("--votes", type=_file, metavar="FILE", help="For --compare: votes that its page has saved.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bili2text.errors import UsageError
 from cli.console import console
-from cli.translation_options import refuse
+from cli.translation_options import WORKSHOP, refuse
 
 if TYPE_CHECKING:
     from bili2text.translation_request import TranslationRequest
@@ -26,6 +26,10 @@ def check_options(values: dict[str, Any]) -> None:
     if values["compare"]:
         hint = "a comparison has two models, and writes one page: --page FILE"
         refuse(_NOT_OURS, "with --compare", hint=hint)
+        if values["translate_engine"].startswith(WORKSHOP):
+            raise UsageError(
+                f"--engine {WORKSHOP}RUN says nothing with --compare", hint=f"--compare {WORKSHOP}RUN OTHER"
+            )
     else:
         refuse(_OWN, "without --compare", hint="add --compare A B, or leave it out")
 
@@ -68,7 +72,12 @@ def _with(request: TranslationRequest, name: str, values: dict[str, Any]) -> Tra
     """Return the request for one of the two: a folder, a model that is found, or one of the server's."""
     from bili2text.settings import environment
     from bili2text.translators import folders
+    from cli.translation_request import model_folder, workshop_folder
 
+    if name.startswith(WORKSHOP):
+        return replace(
+            request, endpoint=None, wishes=replace(request.wishes, model_path=workshop_folder(name))
+        )
     if request.endpoint is not None:
         return replace(request, endpoint=replace(request.endpoint, model=name))
     path = Path(name).expanduser()
@@ -79,4 +88,4 @@ def _with(request: TranslationRequest, name: str, values: dict[str, Any]) -> Tra
             there = ", ".join(sorted({model.name for model in known})) or "none"
             raise UsageError(f"no model {name}", hint=f"a folder, or one of those found: {there}")
         path = same[0]
-    return replace(request, wishes=replace(request.wishes, model_path=path))
+    return replace(request, wishes=replace(request.wishes, model_path=model_folder(path)))

@@ -15,6 +15,7 @@ from cli.settings import written
 F = TypeVar("F", bound=Callable[..., Any])
 LAYOUTS = ("target-only", "source-only", "target-above", "source-above")
 ENGINES = ("auto", "transformers", "ctranslate2")
+WORKSHOP = "workshop:"  # before the folder of a run, in the place of an engine or a model
 PRECISIONS = (
     "auto", "float32", "float16", "bfloat16", "mixed", "float8", "int8", "int4",
     "int8_float32", "int8_float16", "int8_bfloat16",
@@ -24,6 +25,30 @@ _SECTION = "Translation"
 _translation = section(_SECTION)
 _folder = click.Path(file_okay=False, path_type=Path)
 _count = click.IntRange(min=1)
+
+
+class EngineType(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic since click 8.5
+    """One of ENGINES, or "workshop:RUN"; gives the text."""
+
+    name = "engine"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002
+        """Return what stands in --help for the value."""
+        return f"[{'|'.join(ENGINES)}|{WORKSHOP}RUN]"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """Return the text; whether there is such a run is seen when it is looked for."""
+        text = str(value).strip()
+        if text.startswith(WORKSHOP) and text != WORKSHOP:
+            return text
+        if text.lower() not in ENGINES:
+            self.fail(f"{value!r} is not one of {', '.join(ENGINES)}, {WORKSHOP}RUN.", param, ctx)
+        return text.lower()
 
 
 translate_option = _translation(
@@ -58,10 +83,11 @@ def model_options(*, short: bool) -> Callable[[F], F]:
         _translation(
             *_named("engine", short=short),
             "translate_engine",
-            type=click.Choice(ENGINES),
+            type=EngineType(),
             default="auto",
             show_default=True,
-            help="Which models to choose among: transformers' folders, or converted ones (models convert).",
+            help="Which models to choose among: transformers' folders, or converted ones (models convert); "
+            "workshop:RUN is the model of that training (workshop finetune), and no other.",
         ),
         _translation(
             *_named("precision", short=short),

@@ -16,12 +16,14 @@ from bili2text.terms import Term
 from bili2text.transcribe.language_names import code
 from bili2text.translation_request import Endpoint, TranslationOutput, TranslationRequest
 from bili2text.translators.api_address import address_of
-from bili2text.translators.values import TranslatorWishes
+from bili2text.translators.values import EngineWish, TranslatorWishes
 from cli.settings import written
+from cli.translation_options import WORKSHOP
 from cli.wishes import device, precision_wish
 from cli.words import spelled_out
 
 _TRADITIONAL = ("zh-hant", "zh-tw", "zh-hk", "traditional chinese")
+_ONE = "use one of them"
 _SIMPLIFIED = ("zh-hans", "zh-cn", "simplified chinese")
 
 
@@ -50,12 +52,12 @@ def translation_request(values: dict[str, Any], output: TranslationOutput) -> Tr
 
 def translator_wishes(values: dict[str, Any]) -> TranslatorWishes:
     """Return what is wished of the translator's plan. Raises UsageError for a device there is not."""
-    path = values["translate_model_path"]
+    path, engine = _model(values)
     return TranslatorWishes(
-        model_path=path.expanduser() if path else None,
+        model_path=path,
         device=device(values),
         gpu=values.get("gpu") or None,
-        engine=values["translate_engine"],
+        engine=engine,
         precision=values["translate_precision"],
         wish=precision_wish(values),
         batch_size=values["translate_batch_size"],
@@ -67,6 +69,34 @@ def translator_wishes(values: dict[str, Any]) -> TranslatorWishes:
         vram_budget_mib=values.get("vram_budget"),
         reserve_mib=values.get("reserve") or 0,
     )
+
+
+def workshop_folder(name: str) -> Path:
+    """Return the folder of the model that is named as "workshop:RUN". Raises ModelError where it has none."""
+    from bili2text.seq2seq.folder import read_product
+
+    return read_product(Path(name.removeprefix(WORKSHOP)).expanduser()).folder
+
+
+def model_folder(path: Path) -> Path:
+    """Return the folder of the model that a path names: itself, or of a run the converted one.
+
+    Raises ModelError for a run that has none.
+    """
+    from bili2text.seq2seq.folder import is_run, read_product
+
+    path = path.expanduser()
+    return read_product(path).folder if is_run(path) else path
+
+
+def _model(values: dict[str, Any]) -> tuple[Path | None, EngineWish]:
+    """Return the model's folder where one is forced, and the engine to choose among. Raises UsageError."""
+    path, engine = values["translate_model_path"], values["translate_engine"]
+    if not engine.startswith(WORKSHOP):
+        return (model_folder(path) if path else None), engine
+    if path:
+        raise UsageError(f"--engine {WORKSHOP}RUN and --model-path contradict each other", hint=_ONE)
+    return workshop_folder(engine), "auto"
 
 
 def _given(ctx: click.Context | None) -> frozenset[str] | None:
@@ -97,7 +127,9 @@ def _endpoint(values: dict[str, Any]) -> Endpoint | None:
             raise UsageError("--api-model names a model of a server", hint="say where it is: --api-base")
         return None
     if values["translate_model_path"]:
-        raise UsageError("--api-base and --model-path contradict each other", hint="use one of them")
+        raise UsageError("--api-base and --model-path contradict each other", hint=_ONE)
+    if values["translate_engine"].startswith(WORKSHOP):
+        raise UsageError(f"--api-base and --engine {WORKSHOP}RUN contradict each other", hint=_ONE)
     address_of(values["api_base"])  # a wrong one is told before any file is read
     return Endpoint(values["api_base"], values["api_model"] or "", values["translate_batch_size"] or 8)
 

@@ -9,6 +9,12 @@ from click.core import ParameterSource
 
 _WITHOUT = "--no-settings"
 _OF_SETTINGS = "--stored"
+_INSTEAD = "bili2text.words"  # in a context's meta
+
+
+def run_as(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Let `spelled_out` take these words for the user's: those of the command that a command stands for."""
+    ctx.meta[_INSTEAD] = words
 
 
 def spelled_out(words: tuple[str, ...], ctx: click.Context | None) -> tuple[str, ...]:
@@ -18,6 +24,7 @@ def spelled_out(words: tuple[str, ...], ctx: click.Context | None) -> tuple[str,
     of the environment, and before those which options they are; the user's own words come last, as they
     were. Without a context they are all.
     """
+    words = words if ctx is None else ctx.meta.get(_INSTEAD, words)
     if ctx is None or not words or _WITHOUT in words:
         return words
     return (words[0], _WITHOUT, *_settings(ctx), *words[1:])

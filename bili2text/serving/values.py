@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bili2text.seq2seq.values import Way
 from bili2text.translate.records import Pin
 from bili2text.translators.values import Profile
 
@@ -43,6 +44,7 @@ class About:
 
     pin: Pin
     profile: Profile  # how it wants to be asked
+    ways: tuple[Way, ...] = ()  # that it was made for; () for a chat model
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +58,8 @@ class Resident:
     batch: int  # prompts it computes together
     started: float  # seconds since the epoch
     about: About | None = None  # None: the server cannot tell
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The directions that the model was made for; () for a chat model, or where it cannot tell."""
+        return self.about.ways if self.about else ()

@@ -13,7 +13,7 @@ from bili2text.translate.checks import faults
 from bili2text.translate.groups import Group
 from bili2text.translate.manner import Manner
 from bili2text.translate.prompts import prompt, reflect
-from bili2text.translate.repair import ROUNDS, Ask, Attempt, Repair, again, is_still, outcome, seed
+from bili2text.translate.repair import Ask, Attempt, Repair, again, is_still, outcome, rounds, seed
 from bili2text.translate.replies import cleaned
 from bili2text.translate.values import Said, Task
 from bili2text.translators.engine import Decoding, Prompt, Reply
@@ -83,8 +83,9 @@ class _Batch:
         self._try(self._lines, prompts, self._manner.decoding, "", tell=not self._manner.reflect)
         if self._manner.reflect:
             self._reflect([line for line in self._lines if not line.bad])
-        for place, repair in enumerate(ROUNDS):
-            self._repair(repair, self._turn * len(ROUNDS) + place)
+        repairs = rounds(self._manner.profile)
+        for place, repair in enumerate(repairs):
+            self._repair(repair, self._turn * len(repairs) + place)
         return tuple(outcome(line.task, line.attempts) for line in self._lines)
 
     def _reflect(self, lines: Sequence[_Line]) -> None:

@@ -37,6 +37,10 @@ _TURN_MARK = re.compile(r"<(?=[|｜/\w])|\[(?=/?[A-Z_]+\])")  # begins what chat
 def prompt(task: Task, direction: Direction, profile: Profile) -> Prompt:
     """Return what a model of that profile is asked for a sentence."""
     most = _most_tokens(task.sentence.text, direction.target)
+    if profile == "workshop":
+        # no chat model: the system's turn is the direction, and the other one the sentence as it is
+        turns = (Message("system", way_of(direction)), Message("user", clean_text(task.sentence.text)))
+        return Prompt(turns, most)
     if profile == "hy-mt":
         return Prompt((Message("user", _hy_mt(task, direction)),), most)
     wording = wording_of(direction)
@@ -44,6 +48,11 @@ def prompt(task: Task, direction: Direction, profile: Profile) -> Prompt:
     if RULES[profile].system:
         return Prompt((Message("system", wording.system), Message("user", asked)), most)
     return Prompt((Message("user", f"{wording.system}\n\n{asked}"),), most)
+
+
+def way_of(direction: Direction) -> str:
+    """Return a direction as models of the workshop are told it, whatever script Chinese is in: "zh-en"."""
+    return "-".join("zh" if is_chinese(one) else one for one in (direction.source, direction.target))
 
 
 def feedback(asked: Prompt, reply: str, faults: Sequence[str]) -> Prompt:

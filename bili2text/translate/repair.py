@@ -1,7 +1,8 @@
 """What is done about a bad reply, step by step, and which reply is kept when none is good. Pure.
 
 The order is from what changes the reply least to what changes it most: told what is wrong, the model says the
-same thing right; kept from a script, it says it in the one that is left; sampled, it says something else.
+same thing right; kept from a script, it says it in the one that is left; sampled, it says something else. A
+model that cannot be told anything is searched with another beam first.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from bili2text.translate.prompts import feedback
 from bili2text.translate.scripts import own, unwanted
 from bili2text.translate.values import Direction, Said, Task
 from bili2text.translators.engine import Decoding, Prompt
+from bili2text.translators.values import Profile
 
-Repair = Literal["feedback", "script", "sampling"]
+Repair = Literal["feedback", "beam", "script", "sampling"]
 ROUNDS: tuple[Repair, ...] = ("feedback", "script", "sampling", "sampling", "sampling")
+_UNTOLD: tuple[Repair, ...] = ("beam", *ROUNDS[1:])  # of a model that cannot be told what was wrong
+_BEAMS = 4  # NLLB's own (arXiv 2207.04672, 8.1)
 MOST_TOKENS = 1024  # of a reply that is asked for again because it was cut
 # What is worse than nothing under a picture: the source, talk about the task, no text
 _UNUSABLE = frozenset({"empty", "gibberish", "echo", "refusal"})
@@ -48,6 +52,11 @@ class Ask:
     decoding: Decoding
 
 
+def rounds(profile: Profile) -> tuple[Repair, ...]:
+    """Return the repairs to try, in order, as many for each family of models."""
+    return ROUNDS if RULES[profile].told else _UNTOLD
+
+
 def again(
     repair: Repair, task: Task, prompt: Prompt, attempts: Sequence[Attempt], manner: Manner
 ) -> Ask | None:
@@ -64,6 +73,9 @@ def again(
         if last.faults != ("unfinished",):  # for a reply that had too little room, more of it says all
             prompt = feedback(prompt, last.reply, last.faults)
         return Ask(prompt, manner.decoding)
+    if repair == "beam":
+        beams = _BEAMS if manner.decoding.beam_size < _BEAMS else 1
+        return Ask(prompt, replace(manner.decoding, beam_size=beams))
     if repair == "script":
         return Ask(prompt, replace(manner.decoding, without=scripts)) if scripts else None
     return Ask(prompt, replace(RULES[manner.profile].sampling, without=scripts))

@@ -53,7 +53,7 @@ class Said:
     faults: tuple[
         str, ...
     ] = ()  # what is wrong with it still: it needs a person's review; () when it is good
-    repair: str = ""  # which repair gave it: "", "feedback", "script", "sampling"
+    repair: str = ""  # which repair gave it: "", "feedback", "beam", "script", "sampling"
     tried: tuple[str, ...] = ()  # repairs that were tried
 
     @property

@@ -32,6 +32,8 @@ HOW_TO_GET_ONE = (
     "`hf download Qwen/Qwen3-4B --local-dir DIR/Qwen3-4B` (in China with HF_ENDPOINT=https://hf-mirror.com), "
     "then --models-dir DIR; or --api-base URL for a server that has one"
 )
+# CTranslate2's own default (its docs/parallel.md); a small model's matrices are over before more have begun
+_SMALL_THREADS = 4
 _FALLBACK_HINT = "leave out --no-cpu-fallback to run on the CPU"
 _ROOM_HINT = "close other programs, take a smaller model, or convert one to int8 with `models convert`"
 
@@ -193,7 +195,7 @@ def _plan(
         precision=taken.precision,
         batch_size=taken.batch_size,
         beam_size=wishes.beam_size,
-        threads=wishes.threads or machine.cores,
+        threads=wishes.threads or (min(_SMALL_THREADS, machine.cores) if taken.model.ways else machine.cores),
         need_mib=taken.need_mib,
         room=taken.place.room,
         reasons=tuple(map(one_line, (fitted(taken, guide=guide), *reasons))),

@@ -1,4 +1,4 @@
-"""The shape of a decoder in a CTranslate2 file, by its table of variables."""
+"""The shape of a decoder in a CTranslate2 file, by its table of variables: a model's own, or an encoder's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bili2text.errors import ModelError
 from bili2text.models.ct2_file import BROKEN, Variable, read_table
 from bili2text.translators.values import Shape
 
-_SPEC = "TransformerDecoderSpec"
+_SPEC, _WITH_ENCODER = "TransformerDecoderSpec", "TransformerSpec"
 _LAYER = re.compile(r"decoder/layer_(\d+)/")
 _FIRST = "decoder/layer_0"
 
@@ -30,14 +30,22 @@ def read_decoder(model_bin: Path) -> Decoder:
     Raises ModelError when the file is cut short, has bytes too many, or holds another kind of network:
     Whisper, or an encoder with a decoder.
     """
+    return _read(model_bin, _SPEC)
+
+
+def read_network(model_bin: Path) -> Decoder:
+    """Return the shape of the decoder of a file that also holds its encoder, and the precision of both.
+
+    Raises ModelError as `read_decoder` does, and for a decoder alone.
+    """
+    return _read(model_bin, _WITH_ENCODER)
+
+
+def _read(model_bin: Path, spec: str) -> Decoder:
     try:
         table = read_table(model_bin)
-        if table.spec != _SPEC:
-            kind = (
-                "Whisper"
-                if table.spec.startswith("Whisper")
-                else "an encoder with a decoder, not supported yet"
-            )
+        if table.spec != spec:
+            kind = "Whisper" if table.spec.startswith("Whisper") else "an encoder with a decoder, not ours"
             raise ModelError(f"this model is no chat model but {kind}: {model_bin.parent}")
         return _decoder(table.variables)
     except BROKEN as error:

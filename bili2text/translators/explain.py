@@ -80,6 +80,8 @@ def _reasons(found: Checked) -> Iterator[str]:
         yield from found.plan.reasons
         yield f"needs {found.plan.arithmetic}"
         yield f"may use {found.plan.room.arithmetic}"
+        if ways := found.plan.model.ways:
+            yield f"translates {' and '.join(ways)} alone, each sentence by itself: no glossary, no context"
         if found.plan.model.card and found.plan.model.card.remark:
             yield found.plan.model.card.remark
     if found.server is not None:
@@ -97,6 +99,8 @@ def _chosen(found: Checked) -> dict[str, Any] | None:
             "model": plan.model.name,
             "path": str(plan.model.path),
             "engine": plan.model.engine,
+            "profile": plan.model.profile,
+            "directions": list(plan.model.ways),
             "device": plan.device if plan.device == "cpu" else f"cuda:{plan.device_index}",
             "precision": plan.precision,
             "batch_size": plan.batch_size,

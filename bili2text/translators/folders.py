@@ -10,8 +10,9 @@ from bili2text.errors import ModelError
 from bili2text.models.hfcache import hub_cache, snapshots
 from bili2text.models.weights import missing_file
 from bili2text.paths import cache_dir
+from bili2text.seq2seq.folder import Product, holds_product, read_product
 from bili2text.translators.catalog import card_of, profile_of
-from bili2text.translators.decoder_file import read_decoder
+from bili2text.translators.decoder_file import read_decoder, read_network
 from bili2text.translators.shapes import config_of, read_json
 from bili2text.translators.values import FoundModel
 from bili2text.translators.weight_files import bytes_of, refuse_pointer
@@ -65,6 +66,8 @@ def look(path: Path, name: str = "") -> FoundModel:
     if not path.is_dir():
         raise ModelError(f"no folder of a model: {path}", hint="--model-path takes the folder, not a file")
     named = name or path.resolve().name
+    if holds_product(path):
+        return _small(read_product(path))
     try:
         if (path / "model.bin").exists() and not _of_transformers(path):
             return _converted(path, named)
@@ -123,6 +126,24 @@ def _converted(path: Path, name: str) -> FoundModel:
     )
 
 
+def _small(product: Product) -> FoundModel:
+    """Return a model of the workshop; it is called what it was trained as, wherever it lies."""
+    network = read_network(product.folder / "model.bin")
+    return FoundModel(
+        name=product.name,
+        path=product.folder,
+        engine="ctranslate2",
+        shape=network.shape,
+        weight_bytes=product.weight_bytes,
+        family="workshop",
+        quantization=network.precision,
+        profile="workshop",
+        dtype=network.precision,
+        ways=product.ways,
+        positions=product.positions,
+    )
+
+
 def _refuse_speechless(path: Path) -> None:
     """Raise ModelError for a model that cannot be talked to: without a tokenizer or a chat template."""
     if not any(all((path / file).is_file() for file in files) for files in _TOKENIZERS):
@@ -163,19 +184,22 @@ def _shelf(folder: Path, *, every: bool) -> Shelf:
 
 
 def _folders(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each folder that may be a model, and what it is called, in order of their names."""
+    """Yield each folder that may be a model, and what it is called, in order of their names.
+
+    Not those of the workshop: they translate one pair of languages, and are taken where they are named.
+    """
     try:
         children = sorted(path for path in folder.iterdir() if path.is_dir())
         itself = any(path.suffix in (".safetensors", ".gguf", ".bin") for path in folder.iterdir())
     except OSError as error:
         said = error.strerror or str(error)
         raise ModelError(f"cannot look for models in {folder}: {said}") from error
-    if itself:
+    if itself and not holds_product(folder):
         yield folder, folder.resolve().name
     for child in children:
         if child.name.startswith(_HUB):
             yield from _snapshot(child)
-        elif not child.name.startswith(".") and _holds(child):
+        elif not child.name.startswith(".") and _holds(child) and not holds_product(child):
             yield child, child.name
 
 

@@ -5,6 +5,7 @@
 weights   each number in its precision. bitsandbytes and FP8 leave the embedding in half precision, and FP8
           folders hold the output layer once more; CTranslate2's int8 takes every matrix, with a float32
           scale for each row. What is not like its shape (experts, packed weights) counts as its files do.
+          A model with an encoder counts as its file, each number in its precision.
 context   CUDA's own 3.1 MiB for each multiprocessor (plan/footprint.py has the sources), and the kernels and
           workspaces of the library: 100 MiB for CTranslate2 as there, 200 MiB for torch, which was not
           measured. On a CPU the program with its libraries. A file that is mapped while it is converted
@@ -65,6 +66,12 @@ class Setting:
         return self.batch_size * self.beam_size
 
 
+def setting(model: FoundModel, precision: str, batch_size: int, beam_size: int) -> Setting:
+    """Return how a model is run; one with few positions has no longer prompts and replies than those."""
+    most = model.positions or PROMPT
+    return Setting(precision, batch_size, beam_size, min(PROMPT, most), min(REPLY, most))
+
+
 @dataclass(frozen=True, slots=True)
 class Footprint:
     """What a translator takes at its worst moment, part by part, in MiB."""
@@ -118,6 +125,8 @@ def on_cpu(model: FoundModel, setting: Setting) -> Footprint:
 
 def weights_bytes(model: FoundModel, precision: str) -> float:
     """Return the bytes of the weights as the engine holds them. Raises KeyError for an unknown precision."""
+    if model.ways:
+        return model.weight_bytes * BYTES[precision][0] / BYTES[model.dtype][0]
     if model.engine == "ctranslate2":
         return _ct2_bytes(model.shape, precision)
     if precision == "auto":

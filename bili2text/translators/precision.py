@@ -133,6 +133,8 @@ def _ct2(model: FoundModel, device: Device | None, wishes: TranslatorWishes, lib
     if device is None:
         if wishes.wish.use_int8 is False:
             return ("float32",)
+        if model.ways and wishes.wish.use_int8 is None and not stored:
+            return ("float32",)  # of a small model both are kept: the one that was named is meant
         return ("int8_float32",) if stored else ("int8_float32", "float32")
     wanted = precision.ladder(device, wishes.wish, _known_as(model), library)
     if stored and any(one.startswith("int8") for one in wanted):

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from tokenizers import Tokenizer
-
 from bili2text.errors import UsageError
 from bili2text.transcribe.writing import script
 from bili2text.translators.chat import Chat
@@ -26,6 +24,20 @@ def tokens_of_scripts(chat: Chat, scripts: Iterable[str]) -> list[int]:
     and kana. Bytes within a letter are left alone, for alone they write nothing. So are special tokens.
     Raises UsageError for a script that is not known here.
     """
+    tokenizer = chat.tokenizer
+    added = set(tokenizer.get_added_tokens_decoder())
+    plain = tokenizer.get_vocab(with_added_tokens=False).items()
+    named = ((token, number) for token, number in plain if number not in added)
+    return numbers_of_scripts(named, scripts, byte_level="ByteLevel" in repr(tokenizer.decoder))
+
+
+def numbers_of_scripts(
+    named: Iterable[tuple[str, int]], scripts: Iterable[str], *, byte_level: bool
+) -> list[int]:
+    """Return, as `tokens_of_scripts`, those of the tokens in `named`, which leaves out the special ones.
+
+    `byte_level`: they are named as GPT-2 does, each byte by one character. Raises UsageError.
+    """
     wanted = frozenset(scripts)
     if not wanted <= SCRIPTS:
         raise UsageError(
@@ -33,14 +45,11 @@ def tokens_of_scripts(chat: Chat, scripts: Iterable[str]) -> list[int]:
         )
     names = frozenset(one.upper() for one in wanted)
     plain = not names & {"LATIN"}  # then no token of ASCII alone is among them
-    tokenizer = chat.tokenizer
-    added = set(tokenizer.get_added_tokens_decoder())
-    written = _ByteLevel() if _is_byte_level(tokenizer) else _Plain()
+    written = _ByteLevel() if byte_level else _Plain()
     return sorted(
         number
-        for token, number in tokenizer.get_vocab(with_added_tokens=False).items()
-        if number not in added
-        and not (plain and token.isascii() and not _BYTE.fullmatch(token))
+        for token, number in named
+        if not (plain and token.isascii() and not _BYTE.fullmatch(token))
         and _writes(written.bytes_of(token), names)
     )
 
@@ -68,10 +77,6 @@ class _Plain:
     def bytes_of(self, token: str) -> bytes:
         found = _BYTE.fullmatch(token)
         return bytes([int(found[1], 16)]) if found else token.encode("utf-8", "ignore")
-
-
-def _is_byte_level(tokenizer: Tokenizer) -> bool:
-    return "ByteLevel" in repr(tokenizer.decoder)
 
 
 def _writes(said: bytes, names: frozenset[str]) -> bool:

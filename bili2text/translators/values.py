@@ -9,6 +9,7 @@ from typing import Literal
 from bili2text.plan.experience import Site
 from bili2text.plan.precision import PrecisionWish
 from bili2text.plan.values import Room
+from bili2text.seq2seq.values import Way
 from bili2text.translators.engine import EngineName
 
 # float8: as the folder holds it, computed natively; int8 and int4 of "transformers" are bitsandbytes'
@@ -16,7 +17,11 @@ Precision = Literal[
     "float32", "float16", "bfloat16", "mixed", "float8", "int8", "int4",
     "int8_float32", "int8_float16", "int8_bfloat16",
 ]  # fmt: skip
-Profile = Literal["qwen3", "qwen", "hy-mt", "chat"]  # how a model wants to be asked
+# How a model wants to be asked; "workshop": a small one of ours, which is told the sentence and nothing else
+Profile = Literal["qwen3", "qwen", "hy-mt", "chat", "workshop"]
+
+
+EngineWish = Literal["auto", "transformers", "ctranslate2"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class FoundModel:
     card: TranslatorCard | None = None
     profile: Profile = "chat"
     dtype: str = ""  # of the weights, as its configuration says: "bfloat16", "float32"; "" where it does not
+    ways: tuple[Way, ...] = ()  # of a model made for them alone, with an encoder; () for a chat model
+    positions: int = 0  # tokens of a prompt, and of a reply, where a model has no more than few; 0: many
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ class TranslatorWishes:
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1"
     gpu: str | None = None  # a card by the beginning of its UUID
     without: tuple[str, ...] = ()  # UUIDs of cards that failed
-    engine: Literal["auto", "transformers", "ctranslate2"] = "auto"
+    engine: EngineWish = "auto"
     precision: str = "auto"
     wish: PrecisionWish = PrecisionWish()
     batch_size: int | None = None

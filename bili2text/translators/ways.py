@@ -11,7 +11,7 @@ from bili2text.plan.candidates import Place
 from bili2text.plan.experience import Site
 from bili2text.plan.values import Machine
 from bili2text.translators import footprint
-from bili2text.translators.footprint import Footprint, Setting
+from bili2text.translators.footprint import Footprint, Setting, setting
 from bili2text.translators.learned import Kind, Runtime, site_of
 from bili2text.translators.precision import Ladder, float8_refusal, ladder
 from bili2text.translators.values import Float8, FoundModel, TranslatorWishes
@@ -131,7 +131,7 @@ def _batches(place: Place, wishes: TranslatorWishes) -> tuple[int, ...]:
 def _way(model: FoundModel, place: Place, world: World, step: tuple[int, str], batch: int) -> Way:
     order, precision = step
     beams = world.wishes.beam_size
-    taken = _taken(model, place, Setting(precision, batch, beams))
+    taken = _taken(model, place, setting(model, precision, batch, beams))
     site = _site(model, place, world)
     if site is None:
         need = ceil(round(taken.peak, 3))
@@ -156,7 +156,7 @@ def _formula(model: FoundModel, place: Place, precision: str, beams: int) -> Cal
     """Return the formula's need in MiB for a number of replies at once."""
 
     def peak(rows: int) -> float:
-        return _taken(model, place, Setting(precision, max(1, rows // beams), beams)).peak
+        return _taken(model, place, setting(model, precision, max(1, rows // beams), beams)).peak
 
     return peak
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 from bili2text.remote.plain import plain, typed
 from bili2text.remote.serve import Say, Service, serve, unknown
 from bili2text.remote.wire import Frame
+from bili2text.seq2seq.folder import holds_product
 from bili2text.translators.engine import Load, Reply, Translator
 from bili2text.translators.talk import WORDS, Generate, Part, Ready
 
@@ -44,6 +45,10 @@ def _loaded(load: Load) -> Translator:
             from bili2text.gpu.libraries import load_cublas
 
             load_cublas()  # where it is missing, CTranslate2 says so itself
+        if holds_product(load.folder):
+            from bili2text.translators.workshop_engine import WorkshopTranslator
+
+            return WorkshopTranslator(load)
         from bili2text.translators.ct2 import Ct2Translator
 
         return Ct2Translator(load)
