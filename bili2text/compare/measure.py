@@ -1,6 +1,6 @@
 """What can be counted of two translators, and how near they come to a reference.
 
-The only importer of sacrebleu, and only where there is a reference.
+sacrebleu is imported only where there is a reference.
 """
 
 from __future__ import annotations

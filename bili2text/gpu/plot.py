@@ -1,4 +1,4 @@
-"""A picture of a card's memory over time. The only file that imports matplotlib."""
+"""A picture of a card's memory over time."""
 
 from __future__ import annotations
 
