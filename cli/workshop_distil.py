@@ -89,8 +89,8 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text workshop distil data --coordinate --student qwen-512 --student qwen-256 --mode topk --out runs
     """
     from bili2text.errors import UsageError
-    from bili2text.workshop.distil import coordinated, distil
-    from bili2text.workshop.labels import holds_set
+    from bili2text.workshop.distillation.distil import coordinated, distil
+    from bili2text.workshop.distillation.labels import holds_set
 
     source = values["source"]
     request, progress = _request(values), console(values["progress"])
@@ -111,8 +111,8 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
 
 
 def _request(values: dict[str, Any]) -> Any:  # noqa: ANN401 - DistilRequest, imported late
+    from bili2text.workshop.distillation.pupils import DistilRequest
     from bili2text.workshop.presets import changed, preset
-    from bili2text.workshop.pupils import DistilRequest
 
     temperature = float(values["temperature"]) if values["temperature"] else None
     found = changed(

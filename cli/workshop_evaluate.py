@@ -13,8 +13,8 @@ from cli.parameters import Command, section
 
 if TYPE_CHECKING:
     from bili2text.progress import Progress
-    from bili2text.workshop.evaluate import EvaluateRequest, TestSet
-    from bili2text.workshop.timing import Search
+    from bili2text.workshop.measures.evaluate import EvaluateRequest, TestSet
+    from bili2text.workshop.measures.timing import Search
 
 _sets = section("Test sets")
 _how = section("How it is measured")
@@ -79,9 +79,9 @@ def _score(values: dict[str, Any]) -> None:
     from dataclasses import asdict
 
     from bili2text.errors import UsageError
-    from bili2text.workshop.evaluation_text import scored
-    from bili2text.workshop.scores import score
-    from bili2text.workshop.testsets import lines_of
+    from bili2text.workshop.measures.evaluation_text import scored
+    from bili2text.workshop.measures.scores import score
+    from bili2text.workshop.measures.testsets import lines_of
 
     if None in (values["hypotheses"], values["references"], values["language"]):
         raise UsageError("--hypotheses, --references and --to go together")
@@ -97,8 +97,8 @@ def _score(values: dict[str, Any]) -> None:
 def _evaluate(values: dict[str, Any]) -> None:
     from bili2text.files import write_whole
     from bili2text.settings import environment
-    from bili2text.workshop import evaluation_text
-    from bili2text.workshop.evaluate import evaluate
+    from bili2text.workshop.measures import evaluation_text
+    from bili2text.workshop.measures.evaluate import evaluate
     from bili2text.workshop.run import Run
 
     progress = console(values["progress"])
@@ -112,7 +112,7 @@ def _evaluate(values: dict[str, Any]) -> None:
 def _request(values: dict[str, Any], progress: Progress) -> EvaluateRequest:
     from bili2text.gpu.probe import probe
     from bili2text.settings import environment
-    from bili2text.workshop.evaluate import EvaluateRequest
+    from bili2text.workshop.measures.evaluate import EvaluateRequest
 
     cards = probe(environment()).devices
     folder = values["run"].expanduser()
@@ -129,7 +129,7 @@ def _request(values: dict[str, Any], progress: Progress) -> EvaluateRequest:
 
 
 def _test_sets(values: dict[str, Any], progress: Progress) -> tuple[TestSet, ...]:
-    from bili2text.workshop.testsets import of_data, of_file
+    from bili2text.workshop.measures.testsets import of_data, of_file
 
     limit = values["limit"]
     of_these = [] if values["data"] is None else [of_data(values["data"].expanduser(), limit)]
@@ -137,9 +137,9 @@ def _test_sets(values: dict[str, Any], progress: Progress) -> tuple[TestSet, ...
 
 
 def _search(folder: Path, values: dict[str, Any]) -> Search:
+    from bili2text.workshop.measures.timing import Search
     from bili2text.workshop.presets import read
     from bili2text.workshop.run import Run
-    from bili2text.workshop.timing import Search
     from bili2text.workshop.values import DecodeSettings
 
     settings = Run(folder).settings

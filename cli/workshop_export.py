@@ -69,9 +69,9 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text workshop export run --to rknn --target rv1126b --int8 --data data --install
     """
     from bili2text.settings import environment
-    from bili2text.workshop.export import ExportRequest, export
-    from bili2text.workshop.export_text import text
-    from bili2text.workshop.export_text import values as told
+    from bili2text.workshop.exports.export import ExportRequest, export
+    from bili2text.workshop.exports.export_text import text
+    from bili2text.workshop.exports.export_text import values as told
     from bili2text.workshop.run import Run
 
     out, venv = (None if values[name] is None else values[name].expanduser() for name in ("out", "venv"))
@@ -98,8 +98,8 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
 
 def _pairs(values: dict[str, Any]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """Return the pairs to compare on and those to calibrate on."""
-    from bili2text.workshop.samples import SAMPLES
-    from bili2text.workshop.testsets import of_data
+    from bili2text.workshop.measures.samples import SAMPLES
+    from bili2text.workshop.measures.testsets import of_data
 
     if values["data"] is None:
         return SAMPLES[: values["sentences"]], ()

@@ -58,7 +58,7 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text workshop label data --out labels
     bili2text workshop label data --out labels --mode topk --k 16 --teacher Qwen/Qwen3-0.6B
     """
-    from bili2text.workshop.label import label
+    from bili2text.workshop.distillation.label import label
 
     labels = label(
         request_of(values, values["data"], batch=values["batch_size"], compiled=values["compiled"]),
@@ -71,7 +71,7 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
 def request_of(values: dict[str, Any], data: Path, *, batch: int, compiled: bool) -> Any:  # noqa: ANN401 - LabelRequest, imported late
     """Return the request that the options of a labelling are."""
     from bili2text.seq2seq.values import WAYS
-    from bili2text.workshop.label import TEACHER, LabelRequest
+    from bili2text.workshop.distillation.label import TEACHER, LabelRequest
 
     ways = WAYS if values["direction"] == "both" else (values["direction"],)
     return LabelRequest(

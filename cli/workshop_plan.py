@@ -10,7 +10,7 @@ import click
 from cli.parameters import Command, section
 
 if TYPE_CHECKING:
-    from bili2text.workshop.plan import Plan
+    from bili2text.workshop.costs.plan import Plan
 
 _option = section("Plan")
 _COUNTS = {"k": 1_000, "m": 1_000_000}
@@ -57,7 +57,7 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text workshop plan --preset rtx4080s --card 16GB
     bili2text workshop plan --preset student --model qwen-512 --pairs 13M
     """
-    from bili2text.workshop import plan_text
+    from bili2text.workshop.costs import plan_text
 
     plan = _plan(values)
     if values["as_json"]:
@@ -67,9 +67,9 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
 
 
 def _plan(values: dict[str, Any]) -> Plan:
-    from bili2text.workshop.cards import USUAL, card_of
-    from bili2text.workshop.plan import PlanRequest, plan
-    from bili2text.workshop.planning import measured
+    from bili2text.workshop.costs.cards import USUAL, card_of
+    from bili2text.workshop.costs.plan import PlanRequest, plan
+    from bili2text.workshop.costs.planning import measured
     from bili2text.workshop.presets import DEFAULT, changed, preset
 
     wanted = preset(values["preset"] or DEFAULT)

@@ -13,7 +13,7 @@ from cli.console import MODES, console
 from cli.parameters import Command, FloatRange, section
 
 if TYPE_CHECKING:
-    from bili2text.workshop.sources import Source
+    from bili2text.workshop.data.sources import Source
     from bili2text.workshop.values import DataSettings
 
 _from = section("Sources")
@@ -73,11 +73,11 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text workshop prepare --pairs mine.tsv more.jsonl --out data
     bili2text workshop prepare --preset rtx4080s --dev-file wmt19/validation --out data
     """
-    from bili2text.workshop.filters import Rules
-    from bili2text.workshop.pairs import Columns
-    from bili2text.workshop.prepare import PrepareRequest, prepare
+    from bili2text.workshop.data.filters import Rules
+    from bili2text.workshop.data.pairs import Columns
+    from bili2text.workshop.data.prepare import PrepareRequest, prepare
+    from bili2text.workshop.data.sources import source
     from bili2text.workshop.presets import preset
-    from bili2text.workshop.sources import source
 
     data = preset(values["preset"]).data
     rules = Rules(
@@ -111,7 +111,7 @@ def _or(told: int | None, preset: int) -> int:
 def _sources(told: list[str], data: DataSettings) -> tuple[Source, ...]:
     """Return the sources told, or else the preset's; a collection told without a number has the preset's."""
     from bili2text.errors import UsageError
-    from bili2text.workshop.sources import Source, source
+    from bili2text.workshop.data.sources import Source, source
 
     numbers = {"wmt19": data.wmt19, "opus100": data.opus100}
     if told:

@@ -67,9 +67,9 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text workshop quantize run --data data
     """
     from bili2text.seq2seq.values import WAYS
-    from bili2text.workshop.quantize import QuantizeRequest, quantize
-    from bili2text.workshop.quantize_text import text
-    from bili2text.workshop.quantize_text import values as told
+    from bili2text.workshop.measures.quantize import QuantizeRequest, quantize
+    from bili2text.workshop.measures.quantize_text import text
+    from bili2text.workshop.measures.quantize_text import values as told
     from bili2text.workshop.run import Run
 
     pairs = _pairs(values["data"], values["sentences"])
@@ -86,7 +86,7 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
 
 
 def _pairs(data: Path | None, limit: int) -> tuple[Pair, ...]:
-    from bili2text.workshop.samples import SAMPLES
-    from bili2text.workshop.testsets import of_data
+    from bili2text.workshop.measures.samples import SAMPLES
+    from bili2text.workshop.measures.testsets import of_data
 
     return SAMPLES[:limit] if data is None else of_data(data.expanduser(), limit, "dev").pairs

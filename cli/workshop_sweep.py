@@ -14,10 +14,10 @@ from cli.parameters import Command, section
 
 if TYPE_CHECKING:
     from bili2text.progress import Progress
-    from bili2text.workshop.evaluate import TestSet
+    from bili2text.workshop.measures.evaluate import TestSet
+    from bili2text.workshop.measures.sweep import SweepRequest, Train
+    from bili2text.workshop.measures.sweep_file import SweepFile
     from bili2text.workshop.run import Run
-    from bili2text.workshop.sweep import SweepRequest, Train
-    from bili2text.workshop.sweep_file import SweepFile
 
 _what = section("What is compared")
 _how = section("How it is measured")
@@ -57,7 +57,7 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text workshop sweep data --runs run-a --runs run-b --out sweep
     """
     from bili2text.settings import environment
-    from bili2text.workshop import sweep as sweeping
+    from bili2text.workshop.measures import sweep as sweeping
 
     progress = console(values["progress"])
     asked = _asked(values)
@@ -71,8 +71,8 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
 
 def _asked(values: dict[str, Any]) -> SweepFile:
     """Return what the file or folder says, and what the options say over it."""
+    from bili2text.workshop.measures.sweep_file import SweepFile, read
     from bili2text.workshop.students import student
-    from bili2text.workshop.sweep_file import SweepFile, read
 
     source = values["source"] and values["source"].expanduser()
     found = read(source) if source and source.suffix == ".toml" else SweepFile(data=source)
@@ -89,8 +89,8 @@ def _asked(values: dict[str, Any]) -> SweepFile:
 
 
 def _request(asked: SweepFile, values: dict[str, Any], progress: Progress) -> SweepRequest:
-    from bili2text.workshop.sweep import SweepRequest
-    from bili2text.workshop.timing import Search
+    from bili2text.workshop.measures.sweep import SweepRequest
+    from bili2text.workshop.measures.timing import Search
 
     return SweepRequest(
         out=values["out"].expanduser(),
@@ -105,7 +105,7 @@ def _request(asked: SweepFile, values: dict[str, Any], progress: Progress) -> Sw
 
 def _sets(asked: SweepFile, values: dict[str, Any], progress: Progress) -> tuple[TestSet, ...]:
     from bili2text.errors import UsageError
-    from bili2text.workshop.testsets import of_data, of_file
+    from bili2text.workshop.measures.testsets import of_data, of_file
 
     limit = values["limit"]
     of_these = [] if asked.data is None else [of_data(asked.data, limit)]

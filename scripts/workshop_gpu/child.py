@@ -17,7 +17,7 @@ from acceptance.children import say
 from safetensors.numpy import save
 
 from bili2text.workshop.course import course
-from bili2text.workshop.labels import Opinion
+from bili2text.workshop.distillation.labels import Opinion
 from bili2text.workshop.train.rehearsal import Rehearsal, rehearsal
 from workshop_gpu.lengths import drawn
 from workshop_gpu.values import LABEL_TOKENS, Errand, errand_of

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
+from bili2text.workshop.costs.shapes import Shape, shape_of
 from bili2text.workshop.presets import preset
-from bili2text.workshop.shapes import Shape, shape_of
 from bili2text.workshop.values import TrainSettings
 
 Kind = Literal["memory", "speed", "labels"]

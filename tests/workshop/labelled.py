@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bili2text.seq2seq.values import Pair
-from bili2text.workshop.corpus import split_path, write_split
-from bili2text.workshop.label import LabelRequest
+from bili2text.workshop.data.corpus import split_path, write_split
+from bili2text.workshop.distillation.label import LabelRequest
+from bili2text.workshop.distillation.pupils import DistilRequest
 from bili2text.workshop.presets import preset
-from bili2text.workshop.pupils import DistilRequest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "translators"))  # for tiny_qwen
 

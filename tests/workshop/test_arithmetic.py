@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bili2text.workshop import arithmetic
+from bili2text.workshop.costs import arithmetic
+from bili2text.workshop.costs.shapes import Shape, shape_of
 from bili2text.workshop.presets import preset
-from bili2text.workshop.shapes import Shape, shape_of
 from bili2text.workshop.train.rehearsal import rehearsal
 from bili2text.workshop.values import TrainSettings
 

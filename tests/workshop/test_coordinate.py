@@ -12,12 +12,12 @@ import pytest
 
 from bili2text.errors import ModelError, RuntimeFailure, StorageError, UsageError
 from bili2text.progress import Silent
-from bili2text.workshop import labels as on_disk
-from bili2text.workshop import shards
-from bili2text.workshop.coordinate import coordinate
-from bili2text.workshop.distil import LABELS, coordinated
+from bili2text.workshop.distillation import labels as on_disk
+from bili2text.workshop.distillation import shards
+from bili2text.workshop.distillation.coordinate import coordinate
+from bili2text.workshop.distillation.distil import LABELS, coordinated
+from bili2text.workshop.distillation.shards import STATES, Table
 from bili2text.workshop.run import Run
-from bili2text.workshop.shards import STATES, Table
 
 STUDENTS = ("one", "two")
 
@@ -284,7 +284,7 @@ def test_a_full_disk_while_labelling_is_one_line_and_the_run_goes_on_when_there_
 ) -> None:
     import errno
 
-    from bili2text.workshop import parts
+    from bili2text.workshop.distillation import parts
 
     out, write = tmp_path / "run", Path.write_bytes
 

@@ -12,7 +12,7 @@ from hsk import pairs
 
 from bili2text.errors import SourceError, StorageError
 from bili2text.seq2seq.values import Pair
-from bili2text.workshop.corpus import Split, open_split, write_split
+from bili2text.workshop.data.corpus import Split, open_split, write_split
 
 MANY = pairs() * 5  # more than one batch of the file
 

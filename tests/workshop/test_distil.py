@@ -16,14 +16,14 @@ from bili2text.progress import Silent
 from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.values import WAYS
 from bili2text.translators.engine import Reply
-from bili2text.workshop import labels as on_disk
-from bili2text.workshop.distil import distil
-from bili2text.workshop.label import begun, dev_samples, label
-from bili2text.workshop.labels import LabelSet, Opinion, Sample
-from bili2text.workshop.lessons import ShardExamples, at_most, in_turn, together
-from bili2text.workshop.parts import parts_of, verify_shard
+from bili2text.workshop.distillation import labels as on_disk
+from bili2text.workshop.distillation.distil import distil
+from bili2text.workshop.distillation.label import begun, dev_samples, label
+from bili2text.workshop.distillation.labels import LabelSet, Opinion, Sample
+from bili2text.workshop.distillation.lessons import ShardExamples, at_most, in_turn, together
+from bili2text.workshop.distillation.parts import parts_of, verify_shard
+from bili2text.workshop.distillation.teaching import OnDemand, Samples
 from bili2text.workshop.run import Run
-from bili2text.workshop.teaching import OnDemand, Samples
 from bili2text.workshop.values import TrainSettings
 
 

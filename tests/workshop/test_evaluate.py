@@ -18,13 +18,13 @@ pytest.importorskip("torch")
 from bili2text.errors import ModelError, SourceError, UsageError
 from bili2text.progress import Silent
 from bili2text.seq2seq.values import WAYS, Pair, Way
-from bili2text.workshop.evaluate import EvaluateRequest, Evaluation, TestSet, evaluate
-from bili2text.workshop.evaluation_text import text
-from bili2text.workshop.quantize import QuantizeRequest, quantize
+from bili2text.workshop.measures.evaluate import EvaluateRequest, Evaluation, TestSet, evaluate
+from bili2text.workshop.measures.evaluation_text import text
+from bili2text.workshop.measures.quantize import QuantizeRequest, quantize
+from bili2text.workshop.measures.targets import SPECIFIED, Figures, excess, verdicts
+from bili2text.workshop.measures.testsets import lines_of, of_file
+from bili2text.workshop.measures.timing import WARM_UPS, Search, latency, one_by_one
 from bili2text.workshop.run import Run
-from bili2text.workshop.targets import SPECIFIED, Figures, excess, verdicts
-from bili2text.workshop.testsets import lines_of, of_file
-from bili2text.workshop.timing import WARM_UPS, Search, latency, one_by_one
 from cli.workshop_evaluate import command
 
 GREEDY = Search(beams=1, max_tokens=64)

@@ -19,13 +19,13 @@ from bili2text.progress import Silent
 from bili2text.seq2seq.ct2 import Seq2Seq
 from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.values import WAYS, Pair
-from bili2text.workshop import export_onnx
-from bili2text.workshop.export import Exported, ExportRequest, export
-from bili2text.workshop.export_text import text, values
-from bili2text.workshop.exported import sha256
-from bili2text.workshop.nearness import agreeing, nearness
-from bili2text.workshop.onnx_run import OnnxPair, padded
-from bili2text.workshop.quantize import QuantizeRequest, quantize
+from bili2text.workshop.exports import export_onnx
+from bili2text.workshop.exports.export import Exported, ExportRequest, export
+from bili2text.workshop.exports.export_text import text, values
+from bili2text.workshop.exports.exported import sha256
+from bili2text.workshop.exports.nearness import agreeing, nearness
+from bili2text.workshop.exports.onnx_run import OnnxPair, padded
+from bili2text.workshop.measures.quantize import QuantizeRequest, quantize
 from bili2text.workshop.run import Run
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bili2text.seq2seq.values import Pair
-from bili2text.workshop.filters import Rules, cleaned, pair_digest, reason, side_digests
+from bili2text.workshop.data.filters import Rules, cleaned, pair_digest, reason, side_digests
 
 RULES = Rules(min_chars=4, max_chars=60)
 GOOD = Pair("这块布很软，也很便宜。", "This cloth is soft, and cheap too.")

@@ -19,8 +19,8 @@ from bili2text.errors import Bili2TextError, ModelError, SourceError, UsageError
 from bili2text.progress import Silent
 from bili2text.seq2seq.values import Pair
 from bili2text.workshop import checkpoints
-from bili2text.workshop.corpus import open_split, split_path, write_split
-from bili2text.workshop.encoded import Encoded, encode, examples_of
+from bili2text.workshop.data.corpus import open_split, split_path, write_split
+from bili2text.workshop.data.encoded import Encoded, encode, examples_of
 from bili2text.workshop.finetuning import FinetuneRequest
 from bili2text.workshop.presets import changed, preset, read
 from bili2text.workshop.run import Run

@@ -19,7 +19,7 @@ from workshop_gpu.lengths import drawn  # noqa: E402
 from workshop_gpu.report import tables  # noqa: E402
 from workshop_gpu.values import Errand, TeacherShape, errand_of, errands  # noqa: E402
 
-from bili2text.workshop.shapes import Shape  # noqa: E402
+from bili2text.workshop.costs.shapes import Shape  # noqa: E402
 
 TOY = Shape("toy", 32, 4, 1, 1, 64, 300, 64)
 

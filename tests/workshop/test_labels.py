@@ -12,9 +12,9 @@ import pytest
 
 from bili2text.errors import ModelError, StorageError
 from bili2text.seq2seq.values import WAYS
-from bili2text.workshop import labels as on_disk
-from bili2text.workshop.labels import PART, Label, LabelSet, Opinion, Sample
-from bili2text.workshop.parts import Part, parts_of, verify_shard, write_part
+from bili2text.workshop.distillation import labels as on_disk
+from bili2text.workshop.distillation.labels import PART, Label, LabelSet, Opinion, Sample
+from bili2text.workshop.distillation.parts import Part, parts_of, verify_shard, write_part
 
 SET = LabelSet(
     "some/teacher", "ab", "auto", "topk", 3, WAYS, "cd", 10, 2 * PART + 1, PART + 2, 64, 500, "ef", 2, 16

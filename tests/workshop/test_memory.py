@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from bili2text.workshop.costs.shapes import Shape, shape_of, trimmed
 from bili2text.workshop.presets import preset
-from bili2text.workshop.shapes import Shape, shape_of, trimmed
 from bili2text.workshop.train.memory import peaks
 from bili2text.workshop.train.rehearsal import rehearsal
 from bili2text.workshop.values import TrainSettings

@@ -12,7 +12,7 @@ from hsk import pairs
 
 from bili2text.errors import SourceError, UsageError
 from bili2text.seq2seq.values import Pair
-from bili2text.workshop.pairs import Bad, Columns, read
+from bili2text.workshop.data.pairs import Bad, Columns, read
 
 SOME = pairs()[:300]
 TSV = "".join(f"{pair.zh}\t{pair.en}\n" for pair in SOME)

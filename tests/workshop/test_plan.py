@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from bili2text.errors import ModelError, OutOfMemory, UsageError
-from bili2text.workshop import plan_text
-from bili2text.workshop.cards import OVERHEAD_GIB, card_of
-from bili2text.workshop.plan import PlanRequest, plan
-from bili2text.workshop.planning import measured
+from bili2text.workshop.costs import plan_text
+from bili2text.workshop.costs.cards import OVERHEAD_GIB, card_of
+from bili2text.workshop.costs.plan import PlanRequest, plan
+from bili2text.workshop.costs.planning import measured
+from bili2text.workshop.costs.remedies import remedies
+from bili2text.workshop.costs.shapes import Shape, shape_of
 from bili2text.workshop.presets import changed, preset
-from bili2text.workshop.remedies import remedies
-from bili2text.workshop.shapes import Shape, shape_of
 from bili2text.workshop.values import Preset, TrainSettings
 
 STUDENT = changed(preset("student"), "model", id="tiny")

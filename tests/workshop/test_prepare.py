@@ -18,11 +18,11 @@ from hsk import pairs
 from bili2text.errors import Bili2TextError, SourceError, StorageError, UsageError
 from bili2text.progress import Silent
 from bili2text.seq2seq.values import Pair
-from bili2text.workshop.corpus import SPLITS, open_split
-from bili2text.workshop.filters import Rules, side_digests
-from bili2text.workshop.prepare import PrepareRequest, prepare
-from bili2text.workshop.prepared import prepared_of
-from bili2text.workshop.sources import source
+from bili2text.workshop.data.corpus import SPLITS, open_split
+from bili2text.workshop.data.filters import Rules, side_digests
+from bili2text.workshop.data.prepare import PrepareRequest, prepare
+from bili2text.workshop.data.prepared import prepared_of
+from bili2text.workshop.data.sources import source
 from cli.workshop_prepare import command
 
 RULES = Rules(min_chars=3)
@@ -197,7 +197,7 @@ def test_a_collection_is_read_evenly_from_all_of_its_files_in_a_seeded_order(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from bili2text.workshop.collections import mixed
+    from bili2text.workshop.data.collections import mixed
 
     monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.1)  # after each file; 5 s
     parts = [pairs()[start : start + 1000] for start in (0, 1000, 2000)]

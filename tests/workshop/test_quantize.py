@@ -19,10 +19,10 @@ from bili2text.progress import Silent
 from bili2text.seq2seq.ct2 import Seq2Seq
 from bili2text.seq2seq.folder import read_product
 from bili2text.seq2seq.values import WAYS, Pair, target_of
-from bili2text.workshop import quantize as quantizing
-from bili2text.workshop.quantize import Converted, QuantizeRequest, Sentences, quantize
+from bili2text.workshop.measures import quantize as quantizing
+from bili2text.workshop.measures.quantize import Converted, QuantizeRequest, Sentences, quantize
+from bili2text.workshop.measures.scores import score
 from bili2text.workshop.run import Run
-from bili2text.workshop.scores import score
 
 SENTENCES: Sentences = {
     "zh-en": ["你好，请问您找谁？", "这块布很软。", "他昨天没有来上班。"] * 3,

@@ -14,9 +14,9 @@ pytest.importorskip("transformers")
 from bili2text.errors import DependencyError, RuntimeFailure, UsageError
 from bili2text.progress import Silent
 from bili2text.seq2seq.values import Pair
-from bili2text.workshop import rknn
-from bili2text.workshop.export import ExportRequest, export
-from bili2text.workshop.export_rknn import spread
+from bili2text.workshop.exports import rknn
+from bili2text.workshop.exports.export import ExportRequest, export
+from bili2text.workshop.exports.export_rknn import spread
 from bili2text.workshop.run import Run
 
 # a virtual environment with rknn-toolkit2, as `export --to rknn --install` makes it

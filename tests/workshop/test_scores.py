@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bili2text.errors import UsageError
-from bili2text.workshop.scores import difference, likeness, score
+from bili2text.workshop.measures.scores import difference, likeness, score
 
 sacrebleu = pytest.importorskip("sacrebleu")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bili2text.errors import ModelError
-from bili2text.workshop.shards import STATES, Table, begun, load, save
+from bili2text.workshop.distillation.shards import STATES, Table, begun, load, save
 
 
 def test_a_shard_goes_through_its_states_in_order_and_back_only_to_be_labelled_again() -> None:

@@ -16,15 +16,15 @@ from click.testing import CliRunner
 from bili2text.errors import UsageError
 from bili2text.progress import Silent
 from bili2text.seq2seq.values import Pair
-from bili2text.workshop.choice import Candidate, candidate, choose
-from bili2text.workshop.evaluate import Evaluation, Row, TestSet
-from bili2text.workshop.picture import picture
+from bili2text.workshop.measures.choice import Candidate, candidate, choose
+from bili2text.workshop.measures.evaluate import Evaluation, Row, TestSet
+from bili2text.workshop.measures.picture import picture
+from bili2text.workshop.measures.scores import Score
+from bili2text.workshop.measures.sweep import SweepRequest, sweep
+from bili2text.workshop.measures.sweep_file import read
+from bili2text.workshop.measures.targets import SPECIFIED, Figures
+from bili2text.workshop.measures.timing import Latency, Search
 from bili2text.workshop.run import Run
-from bili2text.workshop.scores import Score
-from bili2text.workshop.sweep import SweepRequest, sweep
-from bili2text.workshop.sweep_file import read
-from bili2text.workshop.targets import SPECIFIED, Figures
-from bili2text.workshop.timing import Latency, Search
 
 
 def made(
@@ -175,9 +175,9 @@ def test_a_file_that_says_something_else_is_one_line(text: str, tmp_path: Path) 
 def test_the_command_trains_a_student_on_prepared_pairs_and_says_what_it_is_worth(
     heart_pairs: Sequence[Pair], tmp_path: Path
 ) -> None:
-    from bili2text.workshop.filters import Rules
-    from bili2text.workshop.prepare import PrepareRequest, prepare
-    from bili2text.workshop.sources import source
+    from bili2text.workshop.data.filters import Rules
+    from bili2text.workshop.data.prepare import PrepareRequest, prepare
+    from bili2text.workshop.data.sources import source
     from cli.workshop_sweep import command
 
     pairs = tmp_path / "pairs.tsv"

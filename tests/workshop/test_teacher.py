@@ -16,9 +16,9 @@ from bili2text.errors import DependencyError, ModelError, PrecisionFailure
 from bili2text.seq2seq.text_codec import TextCodec, of_qwen
 from bili2text.seq2seq.values import END, WAYS
 from bili2text.translators.engine import Load, Reply
-from bili2text.workshop.labels import Sample
-from bili2text.workshop.lessons import likely_of
-from bili2text.workshop.teaching import asked, judged
+from bili2text.workshop.distillation.labels import Sample
+from bili2text.workshop.distillation.lessons import likely_of
+from bili2text.workshop.distillation.teaching import asked, judged
 from bili2text.workshop.train.fetch import teacher_folder
 from bili2text.workshop.train.teacher import HfTeacher, Teaching
 

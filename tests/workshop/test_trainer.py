@@ -20,9 +20,9 @@ from bili2text.progress import Silent
 from bili2text.seq2seq.codec import Codec
 from bili2text.seq2seq.values import WAYS, target_of
 from bili2text.workshop import checkpoints
+from bili2text.workshop.measures.scores import score
 from bili2text.workshop.presets import preset
 from bili2text.workshop.run import Run
-from bili2text.workshop.scores import score
 from bili2text.workshop.train.arguments import arguments, settings
 from bili2text.workshop.train.card import precision_of
 from bili2text.workshop.train.lesson import Lesson, Trained

@@ -9,7 +9,7 @@ from bili2text.progress import Progress
 from bili2text.seq2seq.codec import Codec
 from bili2text.seq2seq.values import Way
 from bili2text.workshop import checkpoints
-from bili2text.workshop.lessons import ShardExamples, Usable
+from bili2text.workshop.distillation.lessons import ShardExamples, Usable
 from bili2text.workshop.presets import save
 from bili2text.workshop.run import Run
 from bili2text.workshop.students import Student

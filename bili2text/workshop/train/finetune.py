@@ -16,9 +16,9 @@ from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.text_codec import of_qwen, trained
 from bili2text.seq2seq.values import Way
 from bili2text.workshop import checkpoints
-from bili2text.workshop.corpus import Split, open_split, split_path
 from bili2text.workshop.course import course
-from bili2text.workshop.encoded import Encoded, Ordered, encode, examples_of
+from bili2text.workshop.data.corpus import Split, open_split, split_path
+from bili2text.workshop.data.encoded import Encoded, Ordered, encode, examples_of
 from bili2text.workshop.finetuning import FinetuneRequest, alone, settled, write_down
 from bili2text.workshop.folders import whole_folder
 from bili2text.workshop.run import Run

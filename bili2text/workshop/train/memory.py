@@ -28,7 +28,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from bili2text.workshop.shapes import Shape
+from bili2text.workshop.costs.shapes import Shape
 from bili2text.workshop.train.rehearsal import Rehearsal, rehearsal
 from bili2text.workshop.values import TrainSettings
 

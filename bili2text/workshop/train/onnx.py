@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from bili2text.errors import ModelError
 from bili2text.files import clean_text
 from bili2text.seq2seq.codec import Codec
-from bili2text.workshop.exported import INT8, PARTS, WHOLE, Part, file_name, inputs_of, outputs_of
+from bili2text.workshop.exports.exported import INT8, PARTS, WHOLE, Part, file_name, inputs_of, outputs_of
 
 OPSET = 17  # what rknn-toolkit2 2.5 and onnx up to 1.18 read without conversion
 # Added to the score of a token that is not there. e^-80 is nothing in float32. Not the usual -3e38 nor -1e4:

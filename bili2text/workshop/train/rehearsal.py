@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from bili2text.workshop.shapes import Shape
+from bili2text.workshop.costs.shapes import Shape
 from bili2text.workshop.train.loss import Head, Losses, Teacher, summed
 from bili2text.workshop.train.model import DROPOUT
 from bili2text.workshop.values import TrainSettings

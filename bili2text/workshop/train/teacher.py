@@ -24,7 +24,7 @@ from bili2text.translators.hf_errors import running
 from bili2text.translators.hf_load import loaded
 from bili2text.translators.hf_memory import clear, refuse_too_many
 from bili2text.translators.hf_watch import FirstLook, nonsense
-from bili2text.workshop.labels import Opinion, Sample
+from bili2text.workshop.distillation.labels import Opinion, Sample
 from bili2text.workshop.train.voice import Voice
 
 _LARGEST = float(np.finfo(np.float16).max)

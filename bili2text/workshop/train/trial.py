@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from bili2text.seq2seq.codec import Codec
 from bili2text.seq2seq.values import Way, target_of
-from bili2text.workshop.scores import score
+from bili2text.workshop.measures.scores import score
 from bili2text.workshop.train.batch import Collate
 from bili2text.workshop.train.examples import Example
 from bili2text.workshop.values import DecodeSettings

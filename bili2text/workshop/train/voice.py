@@ -15,8 +15,8 @@ from bili2text.translators.chat import Chat
 from bili2text.translators.engine import Reply
 from bili2text.translators.hf_watch import refuse_nonsense
 from bili2text.translators.shapes import config_of, read_json
-from bili2text.workshop.labels import Sample
-from bili2text.workshop.teaching import asked
+from bili2text.workshop.distillation.labels import Sample
+from bili2text.workshop.distillation.teaching import asked
 
 
 class Voice:

@@ -1,0 +1,1 @@
+"""What a training takes, computed before it is begun."""

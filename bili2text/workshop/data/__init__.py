@@ -1,0 +1,1 @@
+"""Pairs of sentences: read, filtered, split, numbered."""

@@ -1,0 +1,1 @@
+"""A teacher's labels in shards, and students that learn from them."""

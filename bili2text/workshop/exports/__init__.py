@@ -1,0 +1,1 @@
+"""A trained translator for other engines and devices."""

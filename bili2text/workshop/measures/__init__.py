@@ -1,0 +1,1 @@
+"""What a trained translator is worth, and the best of several."""
