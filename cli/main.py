@@ -97,6 +97,10 @@ def run(command: click.Command) -> None:
 def _goes_on(words: tuple[str, ...]) -> str:
     from cli.rerun import going_on
 
+    if words[:1] == ("workshop",):
+        from cli.workshop import GO_ON
+
+        return GO_ON.get("".join(words[1:2]), "")
     anew = ", without --fresh" if going_on(words) != words else ""
     return f"run the same command again{anew}: it goes on where it was"
 

@@ -24,6 +24,13 @@ COMMANDS = {
     "export": ("cli.workshop_export", "For CTranslate2, ONNX or a Rockchip NPU (RKNN)."),
     "compare": ("cli.workshop_compare", "Two translators on one text, blind, with your votes kept."),
 }
+# after Ctrl-C; the others begin anew
+GO_ON = {
+    "finetune": "run it with the same --out and --resume: it goes on from the last checkpoint",
+    "label": "run the same command again: it goes on where it was",
+    "distil": "run the same command again with --resume: it goes on where it was",
+    "sweep": "run the same command again: it goes on where it was",
+}
 
 
 @click.group(

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.parameters import Command, section
+from cli.console import MODES, console
+from cli.parameters import Command, FloatRange, section
 
 if TYPE_CHECKING:
     from bili2text.workshop.costs.plan import Plan
+    from bili2text.workshop.values import Preset
 
 _option = section("Plan")
 _COUNTS = {"k": 1_000, "m": 1_000_000}
@@ -33,7 +35,11 @@ class _Count(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
 
 
 @click.command("plan", cls=Command)
-@_option("--preset", metavar="NAME|FILE", help="rtx4080s (the default), original, student, or a .toml file.")
+@_option(
+    "--preset",
+    metavar="NAME|FILE",
+    help="rtx4080s, original, student, or a .toml file. Default: rtx4080s, or student for a student.",
+)
 @_option("--model", metavar="ID|STUDENT|FOLDER", help="Another model than the preset's.")
 @_option("--card", help='"16GB", or a card\'s name: "RTX 4090", "RTX 4080S, 16 GB".')
 @_option(
@@ -41,13 +47,14 @@ class _Count(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
 )
 @_option(
     "--mean-tokens",
-    type=click.FloatRange(1, 1_000),
+    type=FloatRange(1, 1_000),
     default=35.0,
     show_default=True,
     help="Of a side, on average.",
 )
-@_option("--tflops", type=click.FloatRange(0.1), help="The card's dense 16-bit peak, where it is not known.")
+@_option("--tflops", type=FloatRange(0.1), help="The card's dense 16-bit peak, where it is not known.")
 @_option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress.")
 def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     """Show what a training takes: memory by sentence length, steps, hours, disk; and the guide's claims.
 
@@ -69,10 +76,26 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
 def _plan(values: dict[str, Any]) -> Plan:
     from bili2text.workshop.costs.cards import USUAL, card_of
     from bili2text.workshop.costs.plan import PlanRequest, plan
-    from bili2text.workshop.costs.planning import measured
-    from bili2text.workshop.presets import DEFAULT, changed, preset
+    from bili2text.workshop.costs.planning import measuring
+    from bili2text.workshop.presets import preset, usual
 
-    wanted = preset(values["preset"] or DEFAULT)
-    wanted = changed(wanted, "model", id=values["model"])
+    found = preset(values["preset"] or usual(values["model"]))
+    wanted = _of_model(found, values["model"])
     card = card_of(values["card"] or _CARDS.get(wanted.name, USUAL), values["tflops"])
-    return plan(PlanRequest(wanted, card, values["pairs"], values["mean_tokens"]), measured)
+    with console(values["progress"]).stage("trying steps", None, "lengths") as stage:
+        return plan(PlanRequest(wanted, card, values["pairs"], values["mean_tokens"]), measuring(stage))
+
+
+def _of_model(found: Preset, model: str | None) -> Preset:
+    """Return a preset for another model; its guide's claims are for its own one, or for all students."""
+    from dataclasses import replace
+
+    from bili2text.workshop.presets import changed
+    from bili2text.workshop.students import STUDENTS
+    from bili2text.workshop.values import Claims
+
+    own = found.model.id
+    if model in (None, own):
+        return found
+    claims = found.claims if {own, model} <= STUDENTS.keys() else Claims()
+    return replace(changed(found, "model", id=model), claims=claims)

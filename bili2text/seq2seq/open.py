@@ -16,7 +16,7 @@ def open_codec(folder: Path) -> Codec:
     """
     try:
         told = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"no vocabulary in {folder}", hint="name the folder of a run") from error
     kind = told.get("kind") if isinstance(told, dict) else None
     if kind == "text":

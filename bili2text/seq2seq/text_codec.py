@@ -77,9 +77,10 @@ class TextCodec:
             table = folder / _RENUMBERED
             renumbered = np.load(table, allow_pickle=False) if table.is_file() else None
             codec = cls(text, tuple(told["ways"]), renumbered)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError(f"no whole vocabulary in {folder}") from error
-        if codec.size != told["size"] or not set(codec.ways) <= set(WAYS):
+        fits = renumbered is None or _numbers_of(renumbered, codec.size)
+        if codec.size != told["size"] or not set(codec.ways) <= set(WAYS) or not fits:
             raise ModelError(f"the files of the vocabulary in {folder} do not belong together")
         return codec
 
@@ -179,11 +180,15 @@ def _read(path: Path) -> dict[str, Any]:
         told = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(f"there is no {path.name} in {path.parent}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"cannot read {path}: {error}") from error
     if not isinstance(told, dict):
         raise ModelError(f"{path} is not a vocabulary's file")
     return told
+
+
+def _numbers_of(table: npt.NDArray[np.int32], size: int) -> bool:
+    return table.dtype == np.int32 and table.ndim == 1 and bool(((table >= 0) & (table < size)).all())
 
 
 def _dumped(tokenizer: dict[str, Any]) -> str:

@@ -84,21 +84,22 @@ def of_teacher(tokenizer: Mapping[str, Any], size: int) -> tuple[dict[str, Any],
     ends = [known[name] for name in TEACHER_ENDS if name in known]
     if not ends:
         raise ModelError(f"the teacher's vocabulary has none of {', '.join(TEACHER_ENDS)}")
-    used = {known[name] for name in text}
+    used = sorted(known[name] for name in text)
     added = {one["id"] for one in _added(tokenizer)}
-    free = [number for number in range(size) if number not in used and number not in added]
+    free = sorted(set(range(size)) - set(used) - added)
     moved = [number for number in range(len(SPECIALS)) if number in used]
-    if max(used) >= size or len(free) < len(moved) + len(LANGUAGE_TOKENS):
+    if used[-1] >= size or len(free) < len(moved) + len(LANGUAGE_TOKENS):
         raise ModelError(
-            f"a vocabulary of {size} has no room for the teacher's {max(used) + 1} tokens and ours"
+            f"a vocabulary of {size} has no room for the teacher's {used[-1] + 1} tokens and ours"
         )
     student = np.full(size, UNKNOWN, dtype=np.int32)
-    student[list(used)] = list(used)
+    student[used] = used
     student[moved] = free[len(free) - len(moved) :]
     student[[number for number in ends if number < size]] = END
     languages = free[: len(LANGUAGE_TOKENS)]
     # a token of text may be called as one of ours: Qwen has "</s>", which its own rules of cutting never make
-    vocab = {name: int(student[known[name]]) for name in text if name not in OURS}
+    # the order of a set is another one in each process, and a vocabulary's file has to have the same bytes
+    vocab = {name: int(student[known[name]]) for name in sorted(text.difference(OURS), key=known.__getitem__)}
     vocab |= {name: number for number, name in enumerate(SPECIALS)}
     vocab |= dict(zip(LANGUAGE_TOKENS.values(), languages, strict=True))
     clashing = text & set(OURS)

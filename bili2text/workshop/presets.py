@@ -14,6 +14,7 @@ import tomlkit
 from bili2text.errors import UsageError
 from bili2text.files import write_whole
 from bili2text.seq2seq.values import WAYS
+from bili2text.workshop.students import STUDENTS
 from bili2text.workshop.values import (
     Claims,
     DataSettings,
@@ -40,7 +41,13 @@ _SECTIONS = {
     "decode": DecodeSettings,
     "claims": Claims,
 }
-_CHOICES = {"precision": get_args(TrainPrecision), "schedule": get_args(Schedule)}
+_CHOICES = {
+    "precision": get_args(TrainPrecision),
+    "schedule": get_args(Schedule),
+    # what a plan computes, and what was tried: the same bytes after a kill
+    "optim": ("adamw_torch", "adamw_torch_fused"),
+}
+_RANGES = {"vram_gib", "hours", "bleu"}
 _MAY_BE_ZERO = {
     "wmt19", "opus100", "trim_vocab", "seed", "warmup", "weight_decay", "label_smoothing", "loss_chunk",
     "workers", "patience", "distil_weight", "max_grad_norm",
@@ -56,13 +63,18 @@ def preset(name: str) -> Preset:
     return read(path)
 
 
+def usual(model: str | None) -> str:
+    """Return the name of the preset that is taken for a model where none is told."""
+    return "student" if model in STUDENTS else DEFAULT
+
+
 def read(path: Path) -> Preset:
     """Return the preset in a file. Raises UsageError for what is not there, no TOML, or makes no sense."""
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with a mark
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is no TOML: {error}") from error
     return made(told, path.stem)
 
@@ -130,21 +142,40 @@ def _value(key: str, value: object, kind: object, where: str) -> object:
 
 def _check(key: str, value: object, where: str) -> None:
     """Raise UsageError for a value that no training can use."""
-    wrong = ""
+    wrong = _wrong(key, value)
+    if wrong:
+        raise UsageError(f"{where}: {key} {wrong}, not {value!r}")
+
+
+def _wrong(key: str, value: object) -> str:
+    """Return what a value would have to be, or nothing if it is that."""
     if key in _CHOICES and value not in _CHOICES[key]:
-        wrong = f"must be one of {', '.join(_CHOICES[key])}"
-    elif key == "directions" and not (isinstance(value, tuple) and value and set(value) <= set(WAYS)):
-        wrong = f"must be a list of {', '.join(WAYS)}"
-    elif key == "temperature" and value not in (1.0, 2.0):
-        wrong = "must be 1 or 2"
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"must be one of {', '.join(_CHOICES[key])}"
+    if key == "directions" and not _are_ways(value):
+        return f"must be a list of {', '.join(WAYS)}"
+    if key == "temperature" and value not in (1.0, 2.0):
+        return "must be 1 or 2"
+    if key in _RANGES and not _is_range(value):
+        return "must be two numbers above 0, the lower one first"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         low = 0 if key in _MAY_BE_ZERO else sys.float_info.min
         most = 1.0 if key in _SHARES else math.inf
         if not low <= value <= most or math.isinf(value):
-            wrong = (
-                "must be "
-                + ("at least 0" if key in _MAY_BE_ZERO else "above 0")
-                + " and at most 1" * (most == 1)
-            )
-    if wrong:
-        raise UsageError(f"{where}: {key} {wrong}, not {value!r}")
+            least = "at least 0" if key in _MAY_BE_ZERO else "above 0"
+            return f"must be {least}" + " and at most 1" * (most == 1)
+    return ""
+
+
+def _are_ways(value: object) -> bool:
+    return (
+        isinstance(value, tuple)
+        and 0 < len(value) <= len(WAYS)
+        and all(value.count(one) == 1 and one in WAYS for one in value)
+    )
+
+
+def _is_range(value: object) -> bool:
+    numbers = value if isinstance(value, tuple) else ()
+    if not all(type(one) in (int, float) for one in numbers):
+        return False
+    return len(numbers) == 2 and 0 < numbers[0] <= numbers[1] < math.inf

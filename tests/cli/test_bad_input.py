@@ -146,6 +146,8 @@ def test_what_was_stopped_while_it_began_anew_goes_on_without_that() -> None:
     hint = "run the same command again: it goes on where it was"
     assert _goes_on(("audio", "a.wav")) == hint
     assert _goes_on(("audio", "a.wav", "--fresh")) == hint.replace(":", ", without --fresh:")
+    assert "--resume" in _goes_on(("workshop", "finetune", "data", "--out", "run"))
+    assert _goes_on(("workshop", "prepare", "a.tsv", "--out", "data")) == ""
 
 
 def test_files_that_are_no_sound(program: Callable, tmp_path: Path) -> None:

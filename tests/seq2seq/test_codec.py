@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -114,6 +115,21 @@ def test_the_same_texts_give_the_same_bytes_in_another_process(codec: TextCodec,
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
+def test_a_vocabulary_made_of_a_teacher_s_has_the_same_bytes_in_every_process(
+    teacher: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from pathlib import Path; from bili2text.seq2seq.text_codec import of_qwen\n"
+        f"of_qwen(Path(sys.argv[1]), {qwen_form.SIZE}).save(Path(sys.argv[2]))"
+    )
+    for seed in ("1", "2"):
+        environ = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])}
+        subprocess.run([sys.executable, "-c", code, teacher, tmp_path / seed], check=True, env=environ)
+    names = ("vocabulary.json", "tokenizer.json", "renumbered.npy")
+    first, second = ([(tmp_path / seed / name).read_bytes() for name in names] for seed in ("1", "2"))
+    assert first == second
+
+
 def test_what_was_saved_is_opened_as_the_same(teacher: Path, tmp_path: Path) -> None:
     codec = of_qwen(teacher, qwen_form.SIZE)
     codec.save(tmp_path)
@@ -215,6 +231,25 @@ def test_a_folder_that_is_no_whole_vocabulary_is_one_line(codec: TextCodec, tmp_
     )
     with pytest.raises(ModelError, match="belong together"):
         open_codec(tmp_path)
+
+
+def test_a_table_of_a_teacher_s_numbers_that_is_damaged_is_one_line(teacher: Path, tmp_path: Path) -> None:
+    codec = of_qwen(teacher, qwen_form.SIZE)
+    codec.save(tmp_path)
+    for damaged in (
+        b"",
+        b"\x93NUMPY\x01",
+        np.full(1000, 9999, np.int32),
+        np.zeros(1000),
+        np.zeros((2, 2), np.int32),
+    ):
+        if isinstance(damaged, bytes):
+            (tmp_path / "renumbered.npy").write_bytes(damaged)
+        else:
+            np.save(tmp_path / "renumbered.npy", damaged)
+        with pytest.raises(ModelError) as caught:
+            open_codec(tmp_path)
+        assert "\n" not in caught.value.message
 
 
 def test_no_text_too_small_a_size_and_a_strange_token_are_refused(codec: TextCodec) -> None:

@@ -107,3 +107,21 @@ def test_the_other_direction_a_missing_file_and_another_model_are_one_line_each(
             MarianCodec.open(folder)
         assert "\n" not in caught.value.message
         shutil.rmtree(folder)
+    for ways in (3, "zh-en", ["de-en"], ["zh-en", "en-zh"]):
+        folder = tmp_path / "told"
+        shutil.copytree(zh_en, folder)
+        (folder / "vocabulary.json").write_text(
+            json.dumps({"kind": "marian", "ways": ways}), encoding="utf-8"
+        )
+        with pytest.raises(ModelError, match="which direction"):
+            open_codec(folder)
+        shutil.rmtree(folder)
+
+
+def test_a_folder_that_is_gone_meanwhile_is_told_when_it_is_saved(zh_en: Path, tmp_path: Path) -> None:
+    shutil.copytree(zh_en, tmp_path / "copy")
+    codec = MarianCodec.open(tmp_path / "copy")
+    (tmp_path / "copy" / "target.spm").unlink()
+    with pytest.raises(ModelError, match="any more"):
+        codec.save(tmp_path / "run")
+    assert not (tmp_path / "run" / "vocabulary.json").exists()

@@ -90,6 +90,22 @@ def test_an_encoding_that_a_file_tells_is_believed_packed_or_not(encoding: str, 
     assert _read(tmp_path / "a.jsonl.gz") == SOME
 
 
+def test_a_byte_order_mark_is_believed_whatever_is_said_and_names_may_be_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_bytes(("zh\ten\n" + TSV).encode("utf-8-sig"))
+    for told in ("utf-8", "gb18030", "utf-16"):
+        assert _read(tmp_path / "a.tsv", encoding=told) == SOME
+    (tmp_path / "A.TSV.GZ").write_bytes(gzip.compress(TSV.encode("utf-8")))
+    assert _read(tmp_path / "A.TSV.GZ") == SOME
+
+
+def test_utf_8_is_not_read_as_nonsense_where_another_encoding_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text(TSV, encoding="utf-8")
+    with pytest.raises(SourceError, match="is UTF-8, not gb18030"):
+        _read(tmp_path / "a.tsv", encoding="gb18030")
+    (tmp_path / "b.tsv").write_bytes("联通\tUnicom\n".encode("gb18030"))  # by chance this is UTF-8, too
+    assert _read(tmp_path / "b.tsv", encoding="gb18030") == [Pair("联通", "Unicom")]
+
+
 def test_gb18030_is_told_and_read_when_it_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_bytes(TSV.encode("gb18030"))
@@ -143,6 +159,7 @@ def test_json_lines_that_are_none_are_named_and_the_rest_is_read(tmp_path: Path)
         ("a.tsv", "déjà\tvu\n".encode("latin-1") * 9, "is not UTF-8"),
         ("a.parquet", b"PAR1 and no more", "no whole Parquet"),
         ("a.jsonl.gz", b"not packed", "cannot read"),
+        ("a.tsv.gz", gzip.compress(TSV.encode("utf-8"))[:10] + b"\xff" * 200, "cannot read"),
     ],
 )  # fmt: skip
 def test_a_file_without_pairs_is_one_clear_line(name: str, content: bytes, said: str, tmp_path: Path) -> None:

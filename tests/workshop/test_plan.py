@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bili2text.errors import ModelError, OutOfMemory, UsageError
-from bili2text.workshop.costs import plan_text
+from bili2text.workshop.costs import plan_text, planning
 from bili2text.workshop.costs.cards import OVERHEAD_GIB, card_of
 from bili2text.workshop.costs.plan import PlanRequest, plan
 from bili2text.workshop.costs.planning import measured
 from bili2text.workshop.costs.remedies import remedies
-from bili2text.workshop.costs.shapes import Shape, shape_of
+from bili2text.workshop.costs.shapes import Shape, shape_of, trimmed
 from bili2text.workshop.presets import changed, preset
 from bili2text.workshop.values import Preset, TrainSettings
+from cli.workshop_plan import command
 
 STUDENT = changed(preset("student"), "model", id="tiny")
 
@@ -90,6 +92,24 @@ def test_settings_are_named_together_where_none_does_it_alone() -> None:
     assert [one.words for one in found] == ["loss_chunk = 256, batch = 3 with accumulate = 32"]
 
 
+@pytest.mark.parametrize(
+    ("model", "offered"), [("facebook/nllb-200-distilled-600M", True), ("qwen-512", False)]
+)
+def test_a_vocabulary_is_trimmed_only_where_finetune_does(model: str, offered: bool) -> None:
+    with pytest.raises(OutOfMemory) as caught:
+        plan(PlanRequest(changed(preset("student"), "model", id=model), card_of("16GB")), by_vocabulary)
+    assert ("trim_vocab" in caught.value.hint) == offered
+    assert trimmed(shape_of(model), 48_000).vocab == (48_000 if offered else 151_936)
+    assert trimmed(shape_of("Helsinki-NLP/opus-mt-zh-en"), 48_000).vocab == 65_001  # its vocabulary cannot be
+
+
+def by_vocabulary(
+    shape: Shape, train: TrainSettings, lengths: Sequence[int], stock: bool
+) -> tuple[float, tuple[float, ...]]:
+    """Memory that nothing but fewer tokens makes less."""
+    return 1.0, tuple(10.0 + shape.vocab / 20_000 for _ in lengths)
+
+
 def test_lengths_that_lie_on_no_line_are_all_measured() -> None:
     asked: list[int] = []
 
@@ -123,7 +143,14 @@ def test_a_folder_tells_its_shape(tmp_path: Path) -> None:
     assert shape_of(str(tmp_path)).parameters == Shape("x", 64, 4, 2, 1, 128, 900, 64).parameters
 
 
-@pytest.mark.parametrize("config", ["", "[]", '{"model_type": "gpt2"}', '{"model_type": "marian"}', "\xff"])
+HUGE = json.dumps(
+    {"model_type": "marian", "d_model": float("inf"), "encoder_attention_heads": 4}
+)  # Infinity, which Python's JSON takes
+
+
+@pytest.mark.parametrize(
+    "config", ["", "[]", '{"model_type": "gpt2"}', '{"model_type": "marian"}', "\xff", "[" * 99_999, HUGE]
+)
 def test_a_folder_that_tells_no_shape_is_refused(tmp_path: Path, config: str) -> None:
     (tmp_path / "config.json").write_text(config, encoding="latin-1")
     with pytest.raises(ModelError):
@@ -140,6 +167,31 @@ def test_sentences_longer_than_the_model_reads_are_refused() -> None:
         plan(PlanRequest(changed(STUDENT, "data", max_tokens=128), card_of("16GB")), made_up)
 
 
+def test_a_student_is_planned_by_its_preset_and_progress_is_told_beside_the_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(planning, "measured", made_up)
+    found = CliRunner().invoke(command, ["--model", "tiny", "--json", "--progress", "json"])
+    assert found.exit_code == 0, found.output
+    told = json.loads(found.stdout)
+    assert (told["preset"], told["model"]["name"]) == ("student", "tiny")
+    assert any(one["what"].startswith("BLEU") and one["claimed"] == "over 30" for one in told["claims"])
+    last = json.loads(found.stderr.splitlines()[-1])
+    assert (last["event"], last["stage"], last["done"]) == ("done", "trying steps", 4)  # 32, 64; both losses
+
+
+def test_what_a_guide_claims_of_its_model_is_not_asked_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "measured", made_up)
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        "[model]\nid = 'a'\ndirections = ['zh-en']\n[data]\nmax_tokens = 64\n[claims]\nparameters_m = 600.0"
+    )
+    found = CliRunner().invoke(command, ["--preset", str(path), "--model", "tiny", "--json"])
+    assert not any(one["claimed"] == "600M" for one in json.loads(found.stdout)["claims"])
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -147,6 +199,8 @@ def test_sentences_longer_than_the_model_reads_are_refused() -> None:
         (["--pairs", "many"], 2, "no number of pairs"),
         (["--pairs", "0"], 2, "no number of pairs"),
         (["--preset", "fast"], 2, "no preset fast"),
+        (["--mean-tokens", "nan"], 2, "no number"),
+        (["--tflops", "inf"], 2, "no number"),
         (
             ["--preset", "student", "--model", "tiny", "--card", "1GB", "--mean-tokens", "900"],
             2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from click.testing import CliRunner, Result
 from hsk import pairs
 
 from bili2text.errors import Bili2TextError, SourceError, StorageError, UsageError
-from bili2text.progress import Silent
+from bili2text.progress import Silent, Stage
 from bili2text.seq2seq.values import Pair
 from bili2text.workshop.data.corpus import SPLITS, open_split
 from bili2text.workshop.data.filters import Rules, side_digests
@@ -137,6 +139,62 @@ def test_the_command_takes_several_files_and_prints_what_data_json_says(tsv: Pat
     assert f"no pair: {tsv}:104" in done.stderr
 
 
+def test_held_out_pairs_are_as_many_as_were_asked_for_and_none_has_an_empty_side(tmp_path: Path) -> None:
+    rows = "".join(f"{p.zh}\t{p.en}\n" for p in pairs()[:300])
+    (tmp_path / "all.tsv").write_text(rows, encoding="utf-8")
+    (tmp_path / "test.tsv").write_text("\u200b\tNothing but what is invisible.\n" + rows, encoding="utf-8")
+    one = replace(source(str(tmp_path / "test.tsv")), count=25)
+    two = source(str(tmp_path / "all.tsv"))
+    request = PrepareRequest(
+        (replace(two, count=40), replace(two, count=60)), tmp_path / "data", RULES, test_sources=(one,)
+    )
+    found = prepare(request, Silent())
+    assert (found.pairs["test"], found.dropped["one-sided"]) == (25, 1)
+    assert found.kept_of == {str(tmp_path / "all.tsv"): 100}  # each source counts for itself
+
+
+def test_two_at_once_in_one_folder_harm_nothing(tsv: Path, tmp_path: Path) -> None:
+    request = PrepareRequest((source(str(tsv)),), tmp_path / "data", RULES, dev=10, test=10, overwrite=True)
+    before = prepare(request, Silent())
+
+    class Meanwhile(Silent):
+        def note(self, text: str) -> None: ...
+
+        def stage(self, name: str, total: float | None, unit: str) -> Stage:
+            with pytest.raises(UsageError, match="another process prepares"):
+                prepare(replace(request, seed=2), Silent())
+            return super().stage(name, total, unit)
+
+    assert prepare(request, Meanwhile()) == before == prepared_of(request.out)
+    assert len(list(request.out.iterdir())) == 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_utf_8_is_written_down_as_far_as_it_can_be(tsv: Path, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff\xe4.tsv")
+    tsv.rename(path)
+    request = PrepareRequest((source(str(path)),), tmp_path / "data", RULES)
+    found = prepare(request, Silent())
+    assert found == prepared_of(request.out)
+    assert list(found.kept_of) == [f"{tmp_path}/??.tsv"]
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_what_was_there(
+    tsv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = PrepareRequest((source(str(tsv)),), tmp_path / "data", RULES, dev=10, overwrite=True)
+    prepare(request, Silent())
+    before = {path.name: path.read_bytes() for path in request.out.iterdir()}
+    monkeypatch.setattr("bili2text.workshop.data.prepare.write_whole", _full)
+    with pytest.raises(StorageError, match="disk is full"):
+        prepare(replace(request, seed=2), Silent())
+    assert {path.name: path.read_bytes() for path in request.out.iterdir()} == before
+
+
+def _full(path: Path, text: str, *, overwrite: bool) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "said"),
     [
@@ -146,6 +204,9 @@ def test_the_command_takes_several_files_and_prints_what_data_json_says(tsv: Pat
         (("nothing.xyz",), UsageError, "neither a file of pairs nor a collection"),
         (("wmt19",), SourceError, "cannot read wmt19"),  # no network in tests
         (("wmt19/nothing",), UsageError, "has no split nothing"),
+        (("wmt19:0",), UsageError, "neither a file of pairs nor a collection"),
+        (("nowhere.tsv",), SourceError, "there is no file nowhere.tsv"),
+        (("--test-file", "nowhere.tsv"), SourceError, "there is no file nowhere.tsv"),
         (("--preset", "student"), None, ""),
     ],
 )
@@ -202,8 +263,8 @@ def test_a_collection_is_read_evenly_from_all_of_its_files_in_a_seeded_order(
     monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.1)  # after each file; 5 s
     parts = [pairs()[start : start + 1000] for start in (0, 1000, 2000)]
     for number, part in enumerate(parts):
-        rows = [{"translation": {"zh": pair.zh, "en": pair.en}} for pair in part]
-        pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{number}.parquet")
+        content = [{"translation": {"zh": pair.zh, "en": pair.en}} for pair in part]
+        pq.write_table(pa.Table.from_pylist(content), tmp_path / f"{number}.parquet")
     files = sorted(map(str, tmp_path.glob("*.parquet")))
 
     def rows(seed: int) -> list[str]:
@@ -222,3 +283,7 @@ def test_as_many_pairs_are_kept_of_a_collection_as_were_asked_for() -> None:
     assert source("wmt19:5_000_000").count == 5_000_000
     assert (source("opus100/test").split, source("opus100").split) == ("test", "train")
     assert source("wmt19.tsv").split == ""
+    assert (source("wmt19", "validation").split, source("opus100/test", "validation").split) == (
+        "validation",
+        "test",
+    )

@@ -67,6 +67,18 @@ def test_resolved_settings_read_back_are_the_same(name: str, tmp_path: Path) -> 
         ("[model]\nid = 'x'\ndirections = ['zh-en']\n[train]\nwarmup = 1.5", "warmup must be at least 0"),
         ("[model]\nid = 'x'\ndirections = ['zh-en']\n[train]\ntemperature = 3", "temperature must be 1 or 2"),
         ("[model]\nid = 'x'\ndirections = ['zh-en']\n[train]\nprecision = 'fp8'", "precision must be one of"),
+        ("[model]\nid = 'x'\ndirections = [['zh-en']]", "must be a list of zh-en, en-zh"),
+        ("[model]\nid = 'x'\ndirections = ['zh-en', 'zh-en']", "must be a list of zh-en, en-zh"),
+        ("[model]\nid = 'x'\ndirections = ['zh-en']\n[train]\noptim = 'magic'", "optim must be one of"),
+        (
+            "[model]\nid = 'x'\ndirections = ['zh-en']\n[claims]\nvram_gib = 14",
+            "vram_gib must be two numbers",
+        ),
+        ("[model]\nid = 'x'\ndirections = ['zh-en']\n[claims]\nhours = [1]", "hours must be two numbers"),
+        (
+            "[model]\nid = 'x'\ndirections = ['zh-en']\n[claims]\nbleu = ['a', 'b']",
+            "bleu must be two numbers",
+        ),
         ("model = 3", "[model] is no table"),
         ("= broken", "is no TOML"),
     ],
@@ -78,6 +90,12 @@ def test_a_preset_that_makes_no_sense_is_one_line(text: str, told: str, tmp_path
         presets.preset(str(path))
     assert told in caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_a_file_of_windows_editors_begins_with_a_mark(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[model]\nid = '小'\ndirections = ['zh-en']\n", encoding="utf-8-sig")
+    assert presets.preset(str(path)).model.id == "小"
 
 
 def test_a_name_that_is_none_and_a_file_that_is_not_there_say_so(tmp_path: Path) -> None:

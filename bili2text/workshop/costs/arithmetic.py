@@ -13,7 +13,8 @@ from bili2text.workshop.values import TrainSettings
 SHARES = (0.30, 0.50)
 MEAN_TOKENS = 35.0  # of a side: WMT19's 53 Chinese characters or about 25 English words; assumed
 BYTES_PER_TOKEN = 4.5  # of UTF-8: 53 characters x 3 bytes in 35 tokens; assumed
-MASTER_BYTES, STATE_BYTES = 4, 8  # float32 weights; Adam's two means, float32 (arXiv 1910.02054, section 3)
+# Weights, gradients and Adam's two means, float32 (arXiv 1910.02054, section 3)
+MASTER_BYTES, GRADIENT_BYTES, STATE_BYTES = 4, 4, 8
 TEMPERATURES = 2  # that labels keep the log of the whole sum for, float32 each
 INT16_TOKENS = 65_536  # tokens whose numbers fit into uint16
 

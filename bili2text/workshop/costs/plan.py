@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 from bili2text.errors import OutOfMemory, UsageError
 from bili2text.workshop.costs import arithmetic
-from bili2text.workshop.costs.arithmetic import Disk, Work
+from bili2text.workshop.costs.arithmetic import (
+    GRADIENT_BYTES,
+    MASTER_BYTES,
+    STATE_BYTES,
+    Disk,
+    Work,
+)
 from bili2text.workshop.costs.cards import OVERHEAD_GIB, Card
 from bili2text.workshop.costs.claims import Claim, Row, of_preset, of_student
 from bili2text.workshop.costs.remedies import remedies
-from bili2text.workshop.costs.shapes import Shape, shape_of, trimmed
+from bili2text.workshop.costs.shapes import Shape, can_be_trimmed, shape_of, trimmed
 from bili2text.workshop.students import STUDENTS
 from bili2text.workshop.values import Preset, TrainSettings
 
@@ -21,6 +27,7 @@ LABEL_SAMPLES = 100_000  # of a shard
 KS = (8, 16, 32)
 TEACHER_PARAMETERS = 1.84e9  # Qwen1.5-1.8B: 24 layers of 2048 and two embeddings of 151,936 (its config.json)
 ON_LINE_GIB = 0.02  # how far from the line through the first and the last a third peak may lie
+STATES_BYTES = MASTER_BYTES + GRADIENT_BYTES + STATE_BYTES  # of a parameter; no step takes less
 PROMPT_TOKENS = 30.0  # around a sentence; assumed
 
 _NO_SETTING = "no setting makes it fit: take a smaller model, or a larger card"
@@ -79,7 +86,8 @@ def plan(request: PlanRequest, measure: Measure) -> Plan:
     if preset.data.max_tokens > shape.positions:
         raise UsageError(
             f"{shape.name} has {shape.positions} positions, fewer than max_tokens = {preset.data.max_tokens}",
-            hint=f"set max_tokens = {shape.positions}",
+            hint=f"set max_tokens = {shape.positions} in the preset"
+            + (", or pass --preset student" if shape.name in STUDENTS else ""),
         )
     if request.tokens > preset.data.max_tokens:
         raise UsageError(
@@ -141,12 +149,15 @@ def _by_length(
 
 def _too_large(request: PlanRequest, shape: Shape, found: float, measure: Measure) -> OutOfMemory:
     preset, card = request.preset, request.card
+    room = card.usable_gib - OVERHEAD_GIB
 
     def need(other: Preset) -> float:
         own = trimmed(shape_of(other.model.id), other.model.trim_vocab)
-        return measure(own, other.train, (other.data.max_tokens,), False)[1][0]
+        least = own.parameters * STATES_BYTES / 2**30
+        return least if least > room else measure(own, other.train, (other.data.max_tokens,), False)[1][0]
 
-    helping = remedies(preset, shape.vocab, need, card.usable_gib - OVERHEAD_GIB)
+    vocab = shape.vocab if can_be_trimmed(shape) else 0
+    helping = remedies(preset, vocab, need, room)
     said = "; or ".join(f"{one.words} ({one.gib + OVERHEAD_GIB:.1f} GiB)" for one in helping)
     return OutOfMemory(
         f"{preset.name} takes {found + OVERHEAD_GIB:.1f} GiB for {preset.data.max_tokens} tokens; "

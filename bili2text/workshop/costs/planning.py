@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bili2text.errors import DependencyError
+from bili2text.progress import Stage
+from bili2text.workshop.costs.plan import Measure
 from bili2text.workshop.costs.shapes import Shape
 from bili2text.workshop.values import TrainSettings
 
@@ -24,3 +26,16 @@ def measured(
         ) from error
     found = peaks(shape, train, lengths, stock=stock)
     return found.states, found.peaks
+
+
+def measuring(stage: Stage) -> Measure:
+    """Return `measured`, which tells a stage how many lengths were tried."""
+
+    def told(
+        shape: Shape, train: TrainSettings, lengths: Sequence[int], stock: bool
+    ) -> tuple[float, tuple[float, ...]]:
+        found = measured(shape, train, lengths, stock)
+        stage.advance(len(lengths))
+        return found
+
+    return told

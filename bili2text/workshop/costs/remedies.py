@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from bili2text.workshop.presets import changed
 from bili2text.workshop.values import Preset
@@ -41,7 +42,7 @@ def remedies(preset: Preset, vocab: int, need: Need, room: float) -> tuple[Remed
     """Return what to change so that a step takes at most `room` GiB: every setting that does it alone.
 
     Where none does, the settings that do it together. Empty where they do not either. `vocab`: the model's
-    tokens. `need` is asked for a few presets, and no more than that.
+    tokens, 0 where they cannot be trimmed. `need` is asked for a few presets, and no more than that.
     """
     ladders = list(_ladders(preset, vocab))
     alone = (_first(preset, ladder, need, room) for ladder in ladders)
@@ -82,11 +83,12 @@ def _first(preset: Preset, ladder: tuple[_Change, ...], need: Need, room: float)
 def _together(
     preset: Preset, ladders: list[tuple[_Change, ...]], need: Need, room: float
 ) -> tuple[Remedy, ...]:
-    words: list[str] = []
-    for ladder in ladders:
-        preset = ladder[-1].of(preset)
-        words.append(ladder[-1].words)
-        gib = need(preset) if len(words) > 1 else room + 1  # alone it was tried
+    changes = [ladder[-1] for ladder in ladders]
+    presets = list(accumulate(changes, lambda so_far, change: change.of(so_far), initial=preset))[1:]
+    if len(changes) < 2 or need(presets[-1]) > room:  # one alone was tried; and more than all there is not
+        return ()
+    for count, one in enumerate(presets[1:], start=2):
+        gib = need(one)
         if gib <= room:
-            return (Remedy(", ".join(words), gib),)
+            return (Remedy(", ".join(change.words for change in changes[:count]), gib),)
     return ()

@@ -13,6 +13,7 @@ from bili2text.workshop.students import STUDENTS, Student
 
 Family = Literal["m2m_100", "marian"]  # transformers' model_type
 _LIMIT = 1 << 20  # bytes of a config.json
+_MOST = 1 << 20  # of anything in it; the largest vocabularies have a quarter of a million tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,15 @@ def shape_of(name: str) -> Shape:
     )
 
 
+def can_be_trimmed(shape: Shape) -> bool:
+    """Return whether trim_vocab does anything: a student's vocabulary is its own, opus-mt's cannot be cut."""
+    return shape.family == "m2m_100" and shape.name not in STUDENTS
+
+
 def trimmed(shape: Shape, tokens: int) -> Shape:
-    """Return the shape with a vocabulary of so many tokens; 0: as it is."""
-    return replace(shape, vocab=min(tokens, shape.vocab)) if tokens else shape
+    """Return the shape with a vocabulary of so many tokens, where it can be trimmed; 0: as it is."""
+    cut = tokens and can_be_trimmed(shape)
+    return replace(shape, vocab=min(tokens, shape.vocab)) if cut else shape
 
 
 def _of_folder(folder: Path) -> Shape:
@@ -69,13 +76,13 @@ def _of_folder(folder: Path) -> Shape:
         if path.stat().st_size > _LIMIT:
             raise ModelError(f"{path} is no config.json: it is too large")
         told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(told, Mapping) or told.get("model_type") not in ("m2m_100", "marian"):
         raise ModelError(f"{path} is of no model that can be trained here", hint="NLLB, M2M100 or opus-mt")
     try:
         return _told(told, folder.name)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{path} does not tell the model's shape: {error}") from error
 
 
@@ -92,7 +99,7 @@ def _told(config: Mapping[str, Any], name: str) -> Shape:
             ("positions", "max_position_embeddings"),
         )
     }
-    if min(number.values()) < 1 or number["width"] % number["heads"]:
+    if not all(0 < one <= _MOST for one in number.values()) or number["width"] % number["heads"]:
         raise ValueError("sizes that no model has")
     tied = config.get("tie_word_embeddings", True) is not False
     return Shape(name, **number, tied=tied, family=config["model_type"])

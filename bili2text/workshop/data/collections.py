@@ -27,6 +27,13 @@ COLLECTIONS = {
 }
 
 
+def refuse_split(name: str, split: str) -> None:
+    """Raise UsageError where a collection has no split of that name."""
+    splits = COLLECTIONS[name].splits
+    if split not in splits:
+        raise UsageError(f"{name} has no split {split}", hint=f"it has {', '.join(splits)}")
+
+
 def rows(name: str, split: str, seed: int) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a split: evenly from all of its files, each mixed by the seed in a buffer of 10,000.
 
@@ -35,9 +42,8 @@ def rows(name: str, split: str, seed: int) -> Iterator[Mapping[str, Any]]:
     those of one part. Validation and test come in their own order. Nothing of the hub's is executed.
     Raises UsageError for an unknown split, DependencyError, SourceError where the hub cannot be read.
     """
+    refuse_split(name, split)
     found = COLLECTIONS[name]
-    if split not in found.splits:
-        raise UsageError(f"{name} has no split {split}", hint=f"it has {', '.join(found.splits)}")
     try:
         import datasets
     except ImportError as error:

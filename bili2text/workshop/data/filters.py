@@ -66,6 +66,11 @@ def reason(raw: Pair, pair: Pair, rules: Rules) -> Reason | None:
     return None
 
 
+def holds_chinese(text: str) -> bool:
+    """Return whether a Chinese character is in it."""
+    return _HAN.search(text) is not None
+
+
 def is_chinese(text: str) -> bool:
     """Return whether a fifth of the letters are Chinese, and it is no Japanese."""
     han = len(_HAN.findall(text))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
 from bili2text.errors import SourceError, UsageError
+from bili2text.workshop.data.filters import holds_chinese
 
 BROKEN = "\ufffd"  # stands where bytes were no text
 _LOOK = 65_536  # bytes that the encoding is judged by
@@ -24,9 +26,10 @@ _MARKS = (
 def numbered(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str]]:
     """Yield the number and the text of each line, without its end; U+FFFD stands for what is no text.
 
-    A byte order mark is believed (UTF-8, 16 or 32); without one it is UTF-8, unless `encoding` names another.
-    Reads .gz as what is in it. Raises UsageError for an unknown encoding; SourceError for a file that is not
-    there, is no text, or is mostly not in its encoding: Chinese in GB18030 is told apart, and not guessed.
+    A byte order mark is believed (UTF-8, 16 or 32), whatever `encoding` says; without one it is UTF-8, unless
+    `encoding` names another. Reads .gz as what is in it. Raises UsageError for an unknown encoding;
+    SourceError for a file that is not there, is no text, or is mostly not in its encoding: Chinese in GB18030
+    is told apart, and not guessed; UTF-8 that is said to be something else would be read as nonsense.
     """
     try:
         with _opened(path) as file:
@@ -38,24 +41,27 @@ def numbered(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str
                     yield number, line.rstrip("\r\n")
     except FileNotFoundError as error:
         raise SourceError(f"there is no file {path}") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SourceError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _opened(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _encoding(start: bytes, path: Path, told: str | None) -> str:
-    if told is not None:
-        return _known(told)
+    known = None if told is None else _known(told)
     marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
     if marked is not None:
         return marked
-    if b"\x00" in start:
-        raise SourceError(f"{path} is no text", hint="pass TSV, JSONL or Parquet; or --encoding utf-16")
     lines = [line for line in start.split(b"\n")[:-1] or [start] if not line.isascii()]
     wrong = [line for line in lines if not _is(line, "utf-8")]
+    if known is not None:
+        if not (wrong or known.startswith("utf-8")) and holds_chinese(b"".join(lines).decode("utf-8")):
+            raise SourceError(f"{path} is UTF-8, not {known}", hint="leave out --encoding for it")
+        return known
+    if b"\x00" in start:
+        raise SourceError(f"{path} is no text", hint="pass TSV, JSONL or Parquet; or --encoding utf-16")
     if 2 * len(wrong) <= len(lines):  # a few broken lines are counted, and the rest is read
         return "utf-8"
     if all(_is(line, "gb18030") for line in wrong):

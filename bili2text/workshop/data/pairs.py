@@ -204,7 +204,7 @@ _READERS = {".tsv": _tsv, ".txt": _tsv, ".jsonl": _jsonl, ".ndjson": _jsonl, ".p
 
 
 def _reader(path: Path) -> Callable[[Path, Columns | None, str | None], Iterator[Found]] | None:
-    packed = path.suffix == ".gz" and path.with_suffix("").suffix != ".parquet"
+    packed = path.suffix.lower() == ".gz" and path.with_suffix("").suffix.lower() != ".parquet"
     return _READERS.get((path.with_suffix("") if packed else path).suffix.lower())
 
 

@@ -34,7 +34,7 @@ def prepared_of(data: Path) -> Prepared:
         told = json.loads((data / RECORD).read_text(encoding="utf-8"))
         rules, unreadable = Rules(**told.pop("rules")), tuple(told.pop("unreadable"))
         return Prepared(**told, rules=rules, unreadable=unreadable)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise SourceError(
             f"no prepared pairs in {data}", hint="bili2text workshop prepare makes them"
         ) from error
