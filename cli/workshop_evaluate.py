@@ -10,6 +10,7 @@ import click
 
 from cli.console import MODES, console
 from cli.parameters import Command, section
+from cli.translation_options import refuse
 
 if TYPE_CHECKING:
     from bili2text.progress import Progress
@@ -22,6 +23,18 @@ _other = section("Another system's translations")
 _out = section("Output")
 _FILE = click.Path(path_type=Path)
 _COUNT = click.IntRange(min=1)
+_OF_A_RUN = (
+    "data",
+    "tests",
+    "limit",
+    "int8",
+    "devices",
+    "beams",
+    "max_tokens",
+    "threads",
+    "timed",
+    "progress",
+)
 
 
 @click.command("evaluate", cls=Command)
@@ -68,10 +81,12 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     from bili2text.errors import UsageError
 
     if values["hypotheses"] is not None or values["references"] is not None:
+        refuse(_OF_A_RUN, "without a RUN", hint="another system's lines are only scored")
         _score(values)
     elif values["run"] is None:
         raise UsageError("there is nothing to evaluate", hint="name a RUN, or --hypotheses and --references")
     else:
+        refuse(("language", "name"), "of a RUN", hint="they are of --hypotheses and --references")
         _evaluate(values)
 
 
@@ -95,26 +110,31 @@ def _score(values: dict[str, Any]) -> None:
 
 
 def _evaluate(values: dict[str, Any]) -> None:
-    from bili2text.files import write_whole
     from bili2text.settings import environment
     from bili2text.workshop.measures import evaluation_text
     from bili2text.workshop.measures.evaluate import evaluate
-    from bili2text.workshop.run import Run
+    from bili2text.workshop.measures.evaluation_file import keep, refuse_unwritable
 
     progress = console(values["progress"])
     request = _request(values, progress)
+    refuse_unwritable(request.folder)
     found = evaluate(request, environment(), progress)
     told = json.dumps(evaluation_text.values(found), ensure_ascii=False)
-    write_whole(Run(request.folder).evaluation, f"{told}\n", overwrite=True)
+    # first, so that a full disk takes none of it
     click.echo(told if values["as_json"] else evaluation_text.text(found).rstrip())
+    keep(found, request.folder)
 
 
 def _request(values: dict[str, Any], progress: Progress) -> EvaluateRequest:
+    from bili2text.errors import DeviceFailure
     from bili2text.gpu.probe import probe
     from bili2text.settings import environment
     from bili2text.workshop.measures.evaluate import EvaluateRequest
 
-    cards = probe(environment()).devices
+    found = probe(environment())
+    cards = found.devices
+    if "cuda" in values["devices"] and not cards:
+        raise DeviceFailure(f"--device cuda: {found.reason or 'there is no card'}", hint="--device cpu")
     folder = values["run"].expanduser()
     return EvaluateRequest(
         folder=folder,

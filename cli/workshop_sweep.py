@@ -84,7 +84,7 @@ def _asked(values: dict[str, Any]) -> SweepFile:
         runs=tuple(one.expanduser() for one in values["runs"]) or found.runs,
         tests=(*found.tests, *values["tests"]),
         max_steps=values["max_steps"] or found.max_steps,
-        vocabulary=values["vocabulary"] or found.vocabulary,
+        vocabulary=(values["vocabulary"] and values["vocabulary"].expanduser()) or found.vocabulary,
     )
 
 

@@ -6,6 +6,7 @@ position beyond those the model was made with: both are minded here.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -126,6 +127,8 @@ class Seq2Seq:
         return translated("the GPU" if self._where["device"] == "cuda" else "memory", _ADVICE)
 
     def _loaded(self) -> ctranslate2.Translator:
+        # it remarks on weights in a precision that the device does not compute in; `precision` tells
+        ctranslate2.set_log_level(logging.ERROR)
         with self._understood():
             return ctranslate2.Translator(str(self.product.folder), compute_type=self._wished, **self._where)
 

@@ -84,7 +84,7 @@ def write_product(folder: Path, *, name: str, ways: Sequence[Way], positions: in
 
 def holds_product(path: Path) -> bool:
     """Return whether a folder, or a run's, says that it holds one of ours; it may be damaged still."""
-    return any(_is_ours(place) for place in (path, *(path / name for name in CONVERTED)))
+    return any(is_product(place) for place in (path, *(path / name for name in CONVERTED)))
 
 
 def is_run(path: Path) -> bool:
@@ -93,7 +93,8 @@ def is_run(path: Path) -> bool:
     return holds_product(path) or (trained.is_file() and not (path / "config.json").exists())
 
 
-def _is_ours(folder: Path) -> bool:
+def is_product(folder: Path) -> bool:
+    """Return whether a folder itself says that it is one of ours; it may be damaged still."""
     try:
         return (folder / RECORD).is_file() and _told(folder).get("kind") == _KIND
     except (ModelError, OSError):

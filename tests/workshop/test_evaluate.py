@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from bili2text.errors import ModelError, SourceError, UsageError
+from bili2text.errors import DeviceFailure, ModelError, SourceError, StorageError, UsageError
+from bili2text.gpu.device import Cards
 from bili2text.progress import Silent
 from bili2text.seq2seq.values import WAYS, Pair, Way
 from bili2text.workshop.measures.evaluate import EvaluateRequest, Evaluation, TestSet, evaluate
@@ -199,8 +200,60 @@ def test_a_set_that_is_empty_or_named_twice_is_refused_before_anything_runs(run:
 def test_a_run_that_was_not_converted_says_how_it_is(trained_run: Run) -> None:
     sets = (TestSet("a", (Pair("你好。", "Hello."),)),)
     with pytest.raises(ModelError) as caught:
-        evaluate(EvaluateRequest(trained_run.folder / "nothing", sets, GREEDY), os.environ, Silent())
+        evaluate(EvaluateRequest(trained_run.folder, sets, GREEDY), os.environ, Silent())
     assert "workshop quantize" in caught.value.hint
+    with pytest.raises(ModelError, match="no folder of a trained model"):
+        evaluate(EvaluateRequest(trained_run.folder / "nothing", sets, GREEDY), os.environ, Silent())
+
+
+def test_a_run_with_one_model_of_two_says_which_is_missing(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.converted("float32"), tmp_path / "run" / "ct2-float32")
+    sets = (TestSet("a", (Pair("你好。", "Hello."),)),)
+    with pytest.raises(ModelError, match=r"^no ct2-int8 in") as caught:
+        evaluate(EvaluateRequest(tmp_path / "run", sets, GREEDY), os.environ, Silent())
+    assert caught.value.hint.endswith("--overwrite")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--hypotheses", "a", "--references", "b", "--to", "en", "--data", "d"), "--data says nothing"),
+        (("run", "--test", "a=b.tsv", "--name", "it"), "--name says nothing"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        CliRunner().invoke(command, [*words], catch_exceptions=False)
+
+
+def test_where_the_result_cannot_be_kept_nothing_is_measured(
+    run: Run, heart_pairs: Sequence[Pair], tmp_path: Path
+) -> None:
+    alone = Path(shutil.copytree(run.converted("int8"), tmp_path / "alone"))
+    (alone / "evaluation.json").mkdir(exist_ok=True)
+    pairs = tmp_path / "some.tsv"
+    pairs.write_text(f"{heart_pairs[0].zh}\t{heart_pairs[0].en}\n", encoding="utf-8")
+    with pytest.raises(StorageError, match="not a plain file"):
+        CliRunner().invoke(command, [str(alone), "--test", f"a={pairs}"], catch_exceptions=False)
+
+
+def test_a_card_that_is_not_there_is_refused_before_anything_is_measured(
+    run: Run, heart_pairs: Sequence[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = tmp_path / "some.tsv"
+    pairs.write_text(f"{heart_pairs[0].zh}\t{heart_pairs[0].en}\n", encoding="utf-8")
+    monkeypatch.setattr("bili2text.gpu.probe.probe", lambda _: Cards((), "no NVIDIA driver is installed"))
+    with pytest.raises(DeviceFailure, match="no NVIDIA driver is installed"):
+        CliRunner().invoke(
+            command, [str(run.folder), "--test", f"a={pairs}", "--device", "cuda"], catch_exceptions=False
+        )
+
+
+def test_the_name_of_a_set_is_one_line_of_text_whatever_was_typed(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("你好。\tHello.\n", encoding="utf-8")
+    assert of_file(f"one\n\x1b[31mtwo\udce6={tmp_path / 'a.tsv'}").name == "one [31mtwo?"
+    with pytest.raises(UsageError):
+        of_file(f"\x1b={tmp_path / 'a.tsv'}")
 
 
 def test_lines_of_a_test_file_that_are_no_pair_are_counted_and_named(tmp_path: Path) -> None:

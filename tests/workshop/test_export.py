@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,13 +20,14 @@ from bili2text.errors import ModelError, StorageError, UsageError
 from bili2text.progress import Silent
 from bili2text.seq2seq.ct2 import Seq2Seq
 from bili2text.seq2seq.open import open_codec
-from bili2text.seq2seq.values import WAYS, Pair
+from bili2text.seq2seq.values import WAYS, Pair, Way
 from bili2text.workshop.exports import export_onnx
 from bili2text.workshop.exports.export import Exported, ExportRequest, export
 from bili2text.workshop.exports.export_text import text, values
 from bili2text.workshop.exports.exported import sha256
 from bili2text.workshop.exports.nearness import agreeing, nearness
-from bili2text.workshop.exports.onnx_run import OnnxPair, padded
+from bili2text.workshop.exports.onnx_run import OnnxPair, Said, padded
+from bili2text.workshop.held import held
 from bili2text.workshop.measures.quantize import QuantizeRequest, quantize
 from bili2text.workshop.run import Run
 
@@ -117,6 +120,44 @@ def test_what_was_exported_before_stays_unless_told_otherwise_and_a_strange_fold
     with pytest.raises(StorageError, match="a folder of something else"):
         export(ExportRequest(run, "onnx", known, out=tmp_path, overwrite=True), {}, Silent())
     assert (tmp_path / "letter.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_manifest_of_something_else_makes_no_folder_ours(
+    run: Run, known: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "manifest.json").write_text(
+        '{"manifest_version": 3, "name": "an extension"}', encoding="utf-8"
+    )
+    (tmp_path / "background.js").write_text("mine", encoding="utf-8")
+    with pytest.raises(StorageError, match="a folder of something else"):
+        export(ExportRequest(run, "onnx", known, out=tmp_path, overwrite=True), {}, Silent())
+    assert (tmp_path / "background.js").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_second_process_is_refused_while_one_exports(
+    run: Run, known: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    request = ExportRequest(run, "onnx", known[:2], out=tmp_path / "out")
+    with held(request.folder), pytest.raises(UsageError, match="another process is writing"):
+        export(request, {}, Silent())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_logits_of_one_sentence_are_let_go_of_before_the_next(
+    run: Run, known: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[weakref.ref[Any]] = []
+    greedy = OnnxPair.greedy
+
+    def watched(self: OnnxPair, source: Sequence[int], way: Way) -> Said:
+        assert sum(one() is not None for one in kept) <= 2  # the last sentence's, float32 and int8
+        said = greedy(self, source, way)
+        kept.append(weakref.ref(said.logits[0].base))
+        return said
+
+    monkeypatch.setattr(OnnxPair, "greedy", watched)
+    export(ExportRequest(run, "onnx", known[:3], out=tmp_path / "out", int8=True), {}, Silent())
+    assert len(kept) == 12
 
 
 def test_graphs_that_differ_from_the_model_are_not_kept(

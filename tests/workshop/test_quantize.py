@@ -19,6 +19,7 @@ from bili2text.progress import Silent
 from bili2text.seq2seq.ct2 import Seq2Seq
 from bili2text.seq2seq.folder import read_product
 from bili2text.seq2seq.values import WAYS, Pair, target_of
+from bili2text.workshop.held import held
 from bili2text.workshop.measures import quantize as quantizing
 from bili2text.workshop.measures.quantize import Converted, QuantizeRequest, Sentences, quantize
 from bili2text.workshop.measures.scores import score
@@ -194,6 +195,39 @@ def test_a_vocabulary_of_another_training_is_one_line(run: Run, tmp_path: Path) 
         quantize(QuantizeRequest(other, SENTENCES), Silent())
     assert "\n" not in caught.value.message
     assert not other.converted("float32").exists()
+
+
+def test_a_vocabulary_larger_than_the_model_is_one_line(run: Run, tmp_path: Path) -> None:
+    from transformers import M2M100Config, M2M100ForConditionalGeneration
+
+    other = _copy(run, tmp_path / "run")
+    shutil.rmtree(other.model)
+    M2M100ForConditionalGeneration(M2M100Config(
+        vocab_size=300, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, max_position_embeddings=64,
+    )).save_pretrained(other.model)  # fmt: skip
+    with pytest.raises(ModelError, match=r"the vocabulary has .* tokens, the model 300"):
+        quantize(QuantizeRequest(other, SENTENCES), Silent())
+
+
+def test_weights_that_this_cpu_cannot_compute_in_are_compared_without_noise(
+    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = _copy(run, tmp_path / "run")
+    few: Sentences = {way: texts[:2] for way, texts in SENTENCES.items()}
+    found = quantize(QuantizeRequest(other, few, ("float16",), max_tokens=8), Silent())
+    assert found[1].ratio > 1.9
+    assert "[ctranslate2]" not in capfd.readouterr().err
+
+
+def test_a_second_process_is_refused_while_one_converts(run: Run, tmp_path: Path) -> None:
+    other = _copy(run, tmp_path / "run")
+    with (
+        held(other.converted("float32")),
+        pytest.raises(UsageError, match="another process is writing"),
+    ):
+        quantize(QuantizeRequest(other, SENTENCES), Silent())
+    assert sorted(path.name for path in other.folder.iterdir()) == ["model", "vocabulary"]
 
 
 def test_a_damaged_model_is_one_line_and_leaves_nothing(run: Run, tmp_path: Path) -> None:

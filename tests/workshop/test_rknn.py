@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("transformers")
 
-from bili2text.errors import DependencyError, RuntimeFailure, UsageError
+from bili2text.errors import DependencyError, ModelError, RuntimeFailure, UsageError
 from bili2text.progress import Silent
 from bili2text.seq2seq.values import Pair
 from bili2text.workshop.exports import rknn
@@ -70,6 +71,8 @@ def test_where_the_toolkit_is_not_installed_it_says_so_and_how_to(
     assert "--install" in caught.value.hint
     assert caught.value.exit_code == 4
     assert not (tmp_path / "out").exists()
+    with pytest.raises(ModelError, match="no trained model"):  # and not after an installation
+        export(replace(request, run=Run(tmp_path / "typo"), install=True), {}, Silent())
     with pytest.raises(DependencyError, match="no virtual environment"):
         rknn.find(tmp_path, {})
     empty = tmp_path / "venv" / "bin"

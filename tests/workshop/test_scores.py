@@ -56,3 +56,8 @@ def test_what_cannot_be_scored_is_one_line(said: list[str], references: list[str
     with pytest.raises(UsageError) as caught:
         score(said, references, "en")
     assert "\n" not in caught.value.message
+
+
+def test_blank_texts_are_alike_as_others_are() -> None:
+    assert likeness(["", "a"], ["", "a"]) == likeness([""], [""]) == 100.0
+    assert likeness(["one"], ["two"]) < 100.0

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-from bili2text.errors import UsageError
+from bili2text.errors import ModelError, UsageError
 from bili2text.progress import Silent
 from bili2text.seq2seq.values import Pair
 from bili2text.workshop.measures.choice import Candidate, candidate, choose
@@ -149,6 +149,16 @@ def test_nothing_to_compare_and_two_of_one_name_are_one_line(tmp_path: Path) -> 
             sweep(SweepRequest(tmp_path, sets, Search(), runs=runs), train, os.environ, Silent())
 
 
+def test_a_run_that_is_not_finished_is_told_before_any_training(tmp_path: Path) -> None:
+    def train(name: str, run: Run) -> None:
+        raise AssertionError(name)
+
+    sets = (TestSet("a", (Pair("你好。", "Hello."),)),)
+    request = SweepRequest(tmp_path, sets, Search(), students=("tiny",), runs=(tmp_path / "typo",))
+    with pytest.raises(ModelError, match="no trained model in"):
+        sweep(request, train, os.environ, Silent())
+
+
 def test_a_file_says_a_sweep_and_its_paths_begin_where_it_lies(tmp_path: Path) -> None:
     path = tmp_path / "sweep.toml"
     path.write_text(
@@ -162,7 +172,16 @@ def test_a_file_says_a_sweep_and_its_paths_begin_where_it_lies(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "text",
-    ["sizes = 3", 'students = "tiny"', 'students = ["huge"]', "max_steps = 0", "data = 3", "tests = 1", "="],
+    [
+        "sizes = 3",
+        'students = "tiny"',
+        'students = ["huge"]',
+        "max_steps = 0",
+        "data = 3",
+        "tests = 1",
+        "=",
+        '[tests]\n"a=b" = "a.tsv"',
+    ],
 )
 def test_a_file_that_says_something_else_is_one_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "sweep.toml"

@@ -10,14 +10,15 @@ from pathlib import Path
 from bili2text.errors import ModelError, StorageError, UsageError
 from bili2text.files import clean_text
 from bili2text.progress import Progress
-from bili2text.seq2seq.folder import RECORD, Product, read_product
+from bili2text.seq2seq.folder import Product, is_product, read_product
 from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.values import Pair
 from bili2text.workshop.exports import rknn
 from bili2text.workshop.exports.export_onnx import Order, sources_of, write_onnx
 from bili2text.workshop.exports.export_rknn import Device, write_rknn
-from bili2text.workshop.exports.exported import INT8, MANIFEST, Manifest, To, read_manifest
+from bili2text.workshop.exports.exported import INT8, Manifest, To, read_manifest
 from bili2text.workshop.folders import whole_folder
+from bili2text.workshop.held import held, refuse_untrained
 from bili2text.workshop.run import Run
 
 SEQ = 64
@@ -65,16 +66,13 @@ def export(request: ExportRequest, environ: Mapping[str, str], progress: Progres
     _refuse(request)
     if request.to == "ct2":
         return _ct2(request)
-    device = _device(request, environ, progress) if request.to == "rknn" else None
-    if not (request.run.model / "config.json").is_file():
-        raise ModelError(
-            f"no trained model in {clean_text(str(request.run.folder))}",
-            hint="name the folder that `workshop finetune` or `workshop distil` wrote, --out",
-        )
+    refuse_untrained(request.run)
     codec = open_codec(request.run.vocabulary)
     sources = sources_of(request.checked_on, codec, request.seq)
     order = Order(request.run, codec, request.seq, request.int8, sources)
-    with whole_folder(request.folder) as folder:
+    # last, for it may install 0.75 GB
+    device = _device(request, environ, progress) if request.to == "rknn" else None
+    with held(request.folder), whole_folder(request.folder) as folder:
         if device is None:
             write_onnx(order, folder, progress)
         else:
@@ -96,7 +94,7 @@ def _refuse(request: ExportRequest) -> None:
         raise StorageError(f"not a folder: {clean_text(str(folder))}", hint="choose another --out")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    if not any((folder / name).is_file() for name in (MANIFEST, RECORD)):
+    if not _is_export(folder):
         raise StorageError(
             f"a folder of something else: {clean_text(str(folder))}", hint="choose another --out"
         )
@@ -105,6 +103,15 @@ def _refuse(request: ExportRequest) -> None:
             f"already there: {clean_text(str(folder))}",
             hint="pass --overwrite to replace it, or another --out",
         )
+
+
+def _is_export(folder: Path) -> bool:
+    """Return whether a folder may be replaced: a manifest.json alone is any web page's, too."""
+    try:
+        read_manifest(folder)
+    except ModelError:
+        return is_product(folder)
+    return True
 
 
 def _device(request: ExportRequest, environ: Mapping[str, str], progress: Progress) -> Device:
@@ -117,7 +124,11 @@ def _device(request: ExportRequest, environ: Mapping[str, str], progress: Progre
 
 def _ct2(request: ExportRequest) -> Exported:
     """Copy what `quantize` made and compared; in itself it is a translator already."""
-    product = read_product(request.run.converted(INT8) if request.int8 else request.run.folder)
-    with whole_folder(request.folder) as folder:
+    source = request.run.converted(INT8) if request.int8 else request.run.folder
+    if request.int8 and request.run.folder.is_dir() and not source.is_dir():
+        shown = clean_text(str(request.run.folder))
+        raise ModelError(f"no int8 model in {shown}", hint=f"bili2text workshop quantize {shown} --overwrite")
+    product = read_product(source)
+    with held(request.folder), whole_folder(request.folder) as folder:
         shutil.copytree(product.folder, folder, dirs_exist_ok=True)
     return Exported(request.folder, read_product(request.folder), None)

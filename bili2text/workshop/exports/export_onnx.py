@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bili2text.errors import DependencyError, ModelError, UsageError
+from bili2text.files import clean_text
 from bili2text.progress import Progress, Stage
 from bili2text.seq2seq.codec import Codec
 from bili2text.seq2seq.folder import VOCABULARY
@@ -24,7 +25,7 @@ from bili2text.workshop.exports.exported import (
     tokens_of,
     write_manifest,
 )
-from bili2text.workshop.exports.nearness import agreeing, nearness
+from bili2text.workshop.exports.nearness import agreeing, nearness, together
 from bili2text.workshop.exports.onnx_run import OnnxPair, Said
 from bili2text.workshop.run import Run
 
@@ -81,12 +82,8 @@ def _written(order: Order, folder: Path, stage: Stage) -> Found:
         raise DependencyError(
             f"a model cannot be exported: {error}", hint='pip install "bili2text[workshop]"'
         ) from error
+    wanted = _generated(order)
     original = onnx.Original(order.run.model, order.codec)
-    if order.seq > original.positions:
-        raise UsageError(
-            f"the model knows {original.positions} positions, not {order.seq}",
-            hint=f"--seq {original.positions} or less",
-        )
     original.write(folder, order.seq)
     if order.int8:
         onnx.quantized(folder)
@@ -98,7 +95,7 @@ def _written(order: Order, folder: Path, stage: Stage) -> Found:
         for part in PARTS
     )
     tokens = tokens_of(order.codec, original.begin, original.never)
-    name = order.run.folder.resolve().name
+    name = clean_text(order.run.folder.resolve().name)
 
     def record(*checks: Check) -> Found:
         found = Found(graphs, checks)
@@ -106,22 +103,29 @@ def _written(order: Order, folder: Path, stage: Stage) -> Found:
         return found
 
     record()  # the graphs are run as their manifest says
-    said = said_by(folder, WHOLE, order, stage)
-    whole = _with_transformers(original, said, _generated(order))
-    if not order.int8:
-        return record(whole)
-    return record(whole, _with_whole(said_by(folder, INT8, order, stage), said))
+    return record(*_checked(folder, order, original, wanted, stage))
 
 
-def said_by(folder: Path, precision: str, order: Order, stage: Stage) -> list[Said]:
-    """Return the greedy translation of every source, direction by direction."""
+def _checked(
+    folder: Path, order: Order, original: Original, wanted: Sequence[tuple[int, ...]], stage: Stage
+) -> list[Check]:
+    """Compare sentence by sentence: of a large vocabulary the logits of all at once would be many GB."""
+    whole, small = [], []
+    less = said_by(folder, INT8, order, stage) if order.int8 else None
+    for said, ids in zip(said_by(folder, WHOLE, order, stage), wanted, strict=True):
+        whole.append(_with_transformers(original, said, ids))
+        if less is not None:
+            small.append(_with_whole(next(less), said))
+    return [together(one) for one in (whole, small) if one]
+
+
+def said_by(folder: Path, precision: str, order: Order, stage: Stage) -> Iterator[Said]:
+    """Yield the greedy translation of every source, direction by direction."""
     pair = OnnxPair(folder, precision)
-    found = []
     for way, texts in order.sources.items():
         for text in texts:
-            found.append(pair.greedy(order.codec.source(text, way), way))
+            yield pair.greedy(order.codec.source(text, way), way)
             stage.advance(1)
-    return found
 
 
 def _generated(order: Order) -> list[tuple[int, ...]]:
@@ -129,43 +133,41 @@ def _generated(order: Order) -> list[tuple[int, ...]]:
     from bili2text.workshop.train.convert import Trained
 
     trained = Trained(order.run.model, order.codec)
+    if order.seq > trained.positions:
+        raise UsageError(
+            f"the model knows {trained.positions} positions, not {order.seq}",
+            hint=f"--seq {trained.positions} or less",
+        )
     found: list[tuple[int, ...]] = []
     for way, texts in order.sources.items():
         found += trained.greedy(texts, way, order.seq)
     return found
 
 
-def _with_transformers(original: Original, said: Sequence[Said], wanted: Sequence[tuple[int, ...]]) -> Check:
-    states = [one.encoded.states[0, : len(one.source)] for one in said]
-    logits = [row for one in said for row in one.logits]
-    expected = []
-    for one in said:
-        found = original.logits(one.source, one.inputs[-1])
-        expected += [found[len(before) - 1] for before in one.inputs]
-    equal = sum(one.ids == ids for one, ids in zip(said, wanted, strict=True))
+def _with_transformers(original: Original, said: Said, wanted: tuple[int, ...]) -> Check:
+    states, logits = said.encoded.states[0, : len(said.source)], list(said.logits)
+    found = original.logits(said.source, said.inputs[-1])
+    expected = [found[len(before) - 1] for before in said.inputs]
     return Check(
-        WHOLE, "transformers", len(said), equal, len(logits), agreeing(logits, expected),
-        nearness(states, [original.states(one.source) for one in said]), nearness(logits, expected),
+        WHOLE, "transformers", 1, int(said.ids == wanted), len(logits), agreeing(logits, expected),
+        nearness([states], [original.states(said.source)]), nearness(logits, expected),
     )  # fmt: skip
 
 
-def _with_whole(small: Sequence[Said], whole: Sequence[Said]) -> Check:
+def _with_whole(small: Said, whole: Said) -> Check:
     """Compare int8 with float32 as long as both have written the same."""
-    states = [one.encoded.states[0, : len(one.source)] for one in small]
-    wanted = [one.encoded.states[0, : len(one.source)] for one in whole]
     rows = [
-        (found, logits)
-        for one, other in zip(small, whole, strict=True)
-        for found, logits, before, same in zip(
-            one.logits, other.logits, one.inputs, other.inputs, strict=False
+        (found, wanted)
+        for found, wanted, before, same in zip(
+            small.logits, whole.logits, small.inputs, whole.inputs, strict=False
         )
         if before == same
     ]
-    found, logits = [one for one, _ in rows], [other for _, other in rows]
-    equal = sum(one.ids == other.ids for one, other in zip(small, whole, strict=True))
+    found, wanted = [one for one, _ in rows], [other for _, other in rows]
+    states, original = (one.encoded.states[0, : len(one.source)] for one in (small, whole))
     return Check(
-        INT8, WHOLE, len(small), equal, len(rows), agreeing(found, logits),
-        nearness(states, wanted), nearness(found, logits),
+        INT8, WHOLE, 1, int(small.ids == whole.ids), len(rows), agreeing(found, wanted),
+        nearness([states], [original]), nearness(found, wanted),
     )  # fmt: skip
 
 

@@ -63,7 +63,8 @@ def write_rknn(order: Order, device: Device, folder: Path, progress: Progress) -
         work = Path(name)
         whole = write_onnx(replace(order, int8=False), work, progress)
         with progress.stage("compute what is simulated", None, "sentences") as stage:
-            rows = _rows(said_by(work, WHOLE, order, stage), work)
+            said = [replace(one, logits=()) for one in said_by(work, WHOLE, order, stage)]
+            rows = _rows(said, work)
         datasets = _datasets(order, device.calibration, work)
         found = [_made(HALF, {}, rows, device, work, progress)]
         if datasets:
@@ -85,17 +86,18 @@ def write_rknn(order: Order, device: Device, folder: Path, progress: Progress) -
 
 def _rows(said: Sequence[Said], work: Path) -> dict[Part, Rows]:
     """Return what each graph is given and gives, for sentences and the model's own translations of them."""
-    told = read_manifest(work)
-    steps = [(one, step) for one in said for step in range(len(one.logits))]
+    model = OnnxPair(work)
+    told = model.manifest
+    steps = [(one, tokens) for one in said for tokens in one.inputs]
     chosen = [steps[place] for place in spread(len(steps), _ROWS)]
     encoder = {
         "input_ids": np.concatenate([one.encoded.ids for one in said]),
         "attention_mask": np.concatenate([one.encoded.mask for one in said]),
         "found": np.concatenate([one.encoded.states for one in said]),
     }
-    given = [_decoder_row(one, one.inputs[step], told.seq, told.tokens.pad) for one, step in chosen]
+    given = [_decoder_row(one, tokens, told.seq, told.tokens.pad) for one, tokens in chosen]
     decoder = {name: np.concatenate([row[name] for row in given]) for name in given[0]}
-    decoder["found"] = np.stack([one.logits[step] for one, step in chosen])
+    decoder["found"] = np.stack([model.step(one.encoded, tokens) for one, tokens in chosen])
     for part, rows in (("encoder", encoder), ("decoder", decoder)):
         given_to: dict[str, Any] = {name: row for name, row in rows.items() if name != "found"}
         np.savez(work / f"{part}-rows.npz", **given_to)
@@ -175,13 +177,13 @@ def _made(
             found["encoder"], rows["encoder"]["found"], rows["encoder"]["attention_mask"], strict=True
         )
     ]
-    logits, wanted = [found["decoder"]], [rows["decoder"]["found"]]
+    logits, wanted = list(found["decoder"]), list(rows["decoder"]["found"])
     progress.note(
         f"rknn {precision}: built in {sum(outcome.build_s):.1f} s, simulated in "
         f"{outcome.simulate_s[0]:.2f} s a sentence and {outcome.simulate_s[1]:.2f} s a token"
     )
     return precision, Check(
-        precision, f"ONNX {WHOLE}", len(states), None, len(wanted[0]), agreeing(logits, wanted),
+        precision, f"ONNX {WHOLE}", len(states), None, len(wanted), agreeing(logits, wanted),
         nearness([one for one, _ in states], [other for _, other in states]), nearness(logits, wanted),
         outcome.remarks,
     )  # fmt: skip

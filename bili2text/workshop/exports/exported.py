@@ -17,7 +17,6 @@ from bili2text.seq2seq.values import Way
 To = Literal["ct2", "onnx", "rknn"]
 Part = Literal["encoder", "decoder"]
 Kind = Literal["int32", "float32"]
-TO: tuple[To, ...] = get_args(To)
 PARTS: tuple[Part, ...] = get_args(Part)
 MANIFEST = "manifest.json"
 WHOLE, HALF, INT8 = "float32", "float16", "int8"

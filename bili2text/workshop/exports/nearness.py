@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from bili2text.workshop.exports.exported import Nearness
+from bili2text.workshop.exports.exported import Check, Nearness
 
 Numbers = npt.NDArray[np.float32]
 
@@ -18,19 +19,44 @@ def nearness(found: Sequence[Numbers], wanted: Sequence[Numbers]) -> Nearness:
     Arrays at one place have one shape. NaN or infinity anywhere gives an infinite difference and cosine -1.
     Raises ValueError for lists without any row, or of different shapes.
     """
-    pairs = [(_rows(one), _rows(other)) for one, other in zip(found, wanted, strict=True)]
-    if not sum(len(one) for one, _ in pairs):
+    pairs = zip(found, wanted, strict=True)
+    # one after another: in float64 all of them at once may be several GB
+    return worst([_nearness(_rows(one), _rows(other)) for one, other in pairs if one.size])
+
+
+def worst(found: Sequence[Nearness]) -> Nearness:
+    """Return what holds of all of them. Raises ValueError for none."""
+    if not found:
         raise ValueError("there is nothing to compare")
-    if not all(np.isfinite(one).all() and np.isfinite(other).all() for one, other in pairs):
-        return Nearness(float("inf"), -1.0)
-    largest = max(float(np.abs(one - other).max()) for one, other in pairs)
-    return Nearness(largest, min(_cosine(one, other) for one, other in pairs))
+    return Nearness(max(one.largest for one in found), min(one.cosine for one in found))
+
+
+def together(checks: Sequence[Check]) -> Check:
+    """Return the checks of one precision on different sentences as one. Raises ValueError for none."""
+    states, logits = worst([one.states for one in checks]), worst([one.logits for one in checks])
+    return replace(
+        checks[0],
+        sentences=sum(one.sentences for one in checks),
+        equal=sum(one.equal or 0 for one in checks),
+        steps=sum(one.steps for one in checks),
+        agreeing=sum(one.agreeing for one in checks),
+        states=states,
+        logits=logits,
+    )
 
 
 def agreeing(found: Sequence[Numbers], wanted: Sequence[Numbers]) -> int:
     """Return in how many rows the largest number stands at the same place."""
     pairs = zip(found, wanted, strict=True)
-    return sum(int((_rows(one).argmax(-1) == _rows(other).argmax(-1)).sum()) for one, other in pairs)
+    return sum(int((one.argmax(-1) == other.argmax(-1)).sum()) for one, other in pairs)
+
+
+def _nearness(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> Nearness:
+    if one.shape != other.shape:
+        raise ValueError(f"{one.shape} is compared with {other.shape}")
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return Nearness(float("inf"), -1.0)
+    return Nearness(float(np.abs(one - other).max()), _cosine(one, other))
 
 
 def _rows(numbers: Numbers) -> npt.NDArray[np.float64]:
@@ -38,8 +64,6 @@ def _rows(numbers: Numbers) -> npt.NDArray[np.float64]:
 
 
 def _cosine(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
-    if one.shape != other.shape:
-        raise ValueError(f"{one.shape} is compared with {other.shape}")
     lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
     # two rows of zeros are the same, one alone is not
     both = (one == other).all(axis=-1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""An exported pair of ONNX graphs, run by onnxruntime and numpy alone: what a device's own program does.
+"""An exported pair of ONNX graphs, run by onnxruntime, numpy and its vocabulary: as a device's program does.
 
 The encoder is run once for a sentence, the decoder once for each token, over the whole of its fixed length:
 there is no cache of keys and values. Only the last token's logits leave the graph.
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bili2text.errors import ModelError, UsageError
+from bili2text.errors import DependencyError, ModelError, UsageError
 from bili2text.files import clean_text
 from bili2text.seq2seq.folder import VOCABULARY
 from bili2text.seq2seq.open import open_codec
@@ -36,7 +36,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A greedy translation, and the logits that led to each of its tokens."""
+    """A greedy translation, and the logits that led to each of its tokens; of all sentences they are GBs."""
 
     source: tuple[int, ...]
     before: tuple[int, ...]  # what the decoder's input began with
@@ -49,7 +49,7 @@ class Said:
     def inputs(self) -> tuple[tuple[int, ...], ...]:
         """The decoder's input at each step."""
         start, whole = len(self.before), (*self.before, *self.ids)
-        return tuple(whole[: start + step] for step in range(len(self.logits)))
+        return tuple(whole[: start + step] for step in range(len(self.ids) + self.finished))
 
 
 def padded(tokens: Sequence[int], seq: int, filling: int) -> Ids:
@@ -66,7 +66,7 @@ class OnnxPair:
     """The encoder and the decoder of an export, loaded."""
 
     def __init__(self, folder: Path, precision: str = WHOLE, threads: int = 1) -> None:
-        """Load what `export --to onnx` wrote. Raises ModelError."""
+        """Load what `export --to onnx` wrote. Raises ModelError, DependencyError without onnxruntime."""
         self.manifest: Manifest = read_manifest(folder)
         self.codec = open_codec(folder / VOCABULARY)
         graphs = {one.part: one for one in self.manifest.graphs if one.precision == precision}
@@ -118,8 +118,12 @@ class OnnxPair:
 
 
 def _session(folder: Path, graph: Graph | None, precision: str, threads: int) -> Any:  # noqa: ANN401 - onnxruntime
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DependencyError(
+            f"ONNX graphs need onnxruntime: {error}", hint='pip install "bili2text[workshop]"'
+        ) from error
     if graph is None:
         raise ModelError(f"this export holds no {precision} graphs: {clean_text(str(folder))}")
     options = onnxruntime.SessionOptions()

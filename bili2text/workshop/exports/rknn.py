@@ -22,6 +22,7 @@ from bili2text.errors import Bili2TextError, DependencyError, RuntimeFailure, St
 from bili2text.files import clean_text, storage_error
 from bili2text.paths import cache_dir
 from bili2text.progress import Progress
+from bili2text.workshop.held import held
 
 VERSION = "2.5.0"
 DEFAULT_TARGET = "rv1126b"
@@ -108,7 +109,10 @@ def find(venv: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]:
             "rknn-toolkit2 is not installed", hint="the same command with --install does it"
         )
     if not python.is_file():
-        raise DependencyError(f"no virtual environment: {clean_text(str(folder))}")
+        raise DependencyError(
+            f"no virtual environment: {clean_text(str(folder))}",
+            hint="leave out --venv and pass --install, or name one that has rknn-toolkit2",
+        )
     found = _quick([str(python), "-I", "-c", _ASK])
     if found is None:
         raise DependencyError(
@@ -121,7 +125,7 @@ def find(venv: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]:
 def install(environ: Mapping[str, str], progress: Progress) -> None:
     """Make the environment, about 0.75 GB, with pip as the user has set it up; one that is there stays.
 
-    Raises DependencyError with pip's last word, StorageError.
+    Raises DependencyError with pip's last word, StorageError, UsageError while another process makes it.
     """
     folder = environment_folder(environ)
     if (folder / _READY).is_file():
@@ -130,6 +134,13 @@ def install(environ: Mapping[str, str], progress: Progress) -> None:
     torch = importlib.util.find_spec("torch")
     if torch is None or torch.origin is None:
         raise DependencyError("torch is missing", hint='pip install "bili2text[workshop]"')
+    with held(folder):
+        if not (folder / _READY).is_file():
+            _install(folder, Path(torch.origin).parent.parent, progress)
+
+
+def _install(folder: Path, packages: Path, progress: Progress) -> None:
+    """Make the environment anew; it finds torch in `packages`."""
     python = str(folder / "bin" / "python")
     pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "install", "--no-input"]
     steps = [
@@ -139,12 +150,11 @@ def install(environ: Mapping[str, str], progress: Progress) -> None:
     ]
     try:
         shutil.rmtree(folder, ignore_errors=True)  # what a killed install left
-        folder.parent.mkdir(parents=True, exist_ok=True)
         with progress.stage("installing rknn-toolkit2", len(steps), "steps") as stage:
             for step in steps:
                 _pip(step)
                 stage.advance(1)
-        _borrow(folder, Path(torch.origin).parent.parent)
+        _borrow(folder, packages)
         (folder / _READY).write_text(VERSION, encoding="utf-8")
     except OSError as error:
         raise storage_error(error, folder) from error

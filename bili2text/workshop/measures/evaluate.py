@@ -148,13 +148,14 @@ def _models(request: EvaluateRequest) -> list[Product]:
         return [read_product(folder)]
     wanted = (_WHOLE, _SMALL) if request.int8 else (_WHOLE,)
     there = [Run(folder).converted(one) for one in wanted if Run(folder).converted(one).is_dir()]
-    if len(there) < len(wanted):
+    if not there:
+        read_product(folder)  # which says what kind of folder it is, and what can be done
+    missing = [one for one in wanted if not Run(folder).converted(one).is_dir()]
+    if missing:
         shown = clean_text(str(folder))
         raise ModelError(
-            f"{' and '.join(f'ct2-{one}' for one in wanted)} are not both in {shown}"
-            if request.int8
-            else f"no ct2-{_WHOLE} in {shown}",
-            hint=f"bili2text workshop quantize {shown}",
+            f"no {' and no '.join(f'ct2-{one}' for one in missing)} in {shown}",
+            hint=f"bili2text workshop quantize {shown} --overwrite",
         )
     return [read_product(one) for one in there]
 

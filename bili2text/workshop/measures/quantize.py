@@ -21,6 +21,7 @@ from bili2text.seq2seq.folder import VOCABULARY, write_product
 from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.values import Way
 from bili2text.workshop.folders import whole_folder
+from bili2text.workshop.held import held, refuse_untrained
 from bili2text.workshop.measures.scores import likeness
 from bili2text.workshop.run import Run
 
@@ -87,7 +88,7 @@ def quantize(request: QuantizeRequest, progress: Progress) -> tuple[Converted, .
     """
     wanted = (WHOLE, *(one for one in dict.fromkeys(request.precisions) if one != WHOLE))
     _refuse(request, wanted)
-    with ExitStack() as stack:
+    with held(request.run.converted(WHOLE)), ExitStack() as stack:
         staged = {one: stack.enter_context(whole_folder(request.run.converted(one))) for one in wanted}
         with progress.stage("quantize", len(wanted) + 1, "models") as stage:
             found = _compared(request, staged, stage)
@@ -104,11 +105,7 @@ def _refuse(request: QuantizeRequest, wanted: Sequence[str]) -> None:
             raise StorageError(
                 f"already there: {clean_text(str(target))}", hint="pass --overwrite to replace it"
             )
-    if not (request.run.model / "config.json").is_file():
-        raise ModelError(
-            f"no trained model in {clean_text(str(request.run.folder))}",
-            hint="name the folder that `workshop finetune` or `workshop distil` wrote, --out",
-        )
+    refuse_untrained(request.run)
 
 
 def _compared(request: QuantizeRequest, staged: Mapping[str, Path], stage: Stage) -> tuple[Converted, ...]:
@@ -167,7 +164,7 @@ def _write(run: Run, codec: Codec, folder: Path, precision: str, shape: tuple[in
     convert(run.model, codec, folder, precision)
     codec.save(folder / VOCABULARY)
     positions, parameters = shape
-    name = run.folder.resolve().name
+    name = clean_text(run.folder.resolve().name)
     write_product(folder, name=name, ways=codec.ways, positions=positions, parameters=parameters)
 
 

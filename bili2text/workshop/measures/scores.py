@@ -88,6 +88,8 @@ def difference(
 def likeness(first: Sequence[str], second: Sequence[str]) -> float:
     """Return chrF of the second texts with the first as references: 100 where all are the same."""
     _refuse_uneven(first, second)
+    if list(first) == list(second):
+        return 100.0  # sacrebleu has 0 for texts that are all blank
     _, chrf = _metrics("en")
     return float(chrf.corpus_score(list(second), [list(first)]).score)
 

@@ -12,9 +12,11 @@ from bili2text.errors import UsageError
 from bili2text.files import prove_writable, write_whole
 from bili2text.progress import Progress
 from bili2text.seq2seq.values import WAYS
+from bili2text.workshop.held import refuse_untrained
 from bili2text.workshop.measures import evaluation_text
 from bili2text.workshop.measures.choice import Candidate, Choice, candidate, choose
 from bili2text.workshop.measures.evaluate import EvaluateRequest, Evaluation, TestSet, evaluate
+from bili2text.workshop.measures.evaluation_file import keep, refuse_unwritable
 from bili2text.workshop.measures.measure import Place
 from bili2text.workshop.measures.picture import picture
 from bili2text.workshop.measures.quantize import QuantizeRequest, quantize
@@ -62,14 +64,21 @@ def sweep(
     """Train, convert and measure what is not yet, and choose; write sweep.json and sweep.svg into `out`.
 
     A student whose run holds a model is not trained again, so a sweep that was ended goes on with the next.
-    Raises UsageError, and what training, converting and measuring raise.
+    Raises UsageError, ModelError for a run that is not finished, before any training, and what training,
+    converting and measuring raise.
     """
     runs = _runs(request)
+    for folder in request.runs:  # before hours of training, not after
+        if not Run(folder).converted(_SMALL).is_dir():
+            refuse_untrained(Run(folder))
+        refuse_unwritable(folder)
     prove_writable(request.out)
     evaluations = []
     for name, run in runs.items():
-        progress.note(f"sweep: {name}")
-        if not (run.model / "config.json").is_file() and name in request.students:
+        missing = name in request.students and not (run.model / "config.json").is_file()
+        trained = name in request.students and not missing
+        progress.note(f"sweep: {name}{', trained already' if trained else ''}")
+        if missing:
             train(name, run)
         evaluations.append(_measured(run, request, environ, progress, targets))
     candidates = tuple(candidate(one) for one in evaluations)
@@ -146,6 +155,5 @@ def _measured(
         gpu=request.gpu,
     )
     found = evaluate(asked, environ, progress, targets)
-    told = json.dumps(evaluation_text.values(found), ensure_ascii=False)
-    write_whole(run.evaluation, f"{told}\n", overwrite=True)
+    keep(found, run.folder)
     return found

@@ -88,4 +88,7 @@ def _tests(told: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     found = told.get("tests", {})
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
         raise UsageError(f"{path}: [tests] must be a table of names and files")
+    wrong = next((name for name in found if "=" in name or not name.strip()), None)
+    if wrong is not None:
+        raise UsageError(f"{path}: {wrong!r} is no name of a test set", hint="a name without =")
     return tuple(f"{name}={path.parent / file}" for name, file in found.items())

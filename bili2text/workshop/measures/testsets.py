@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from bili2text.errors import SourceError, UsageError
+from bili2text.files import clean_text
 from bili2text.seq2seq.values import Pair
 from bili2text.workshop.data.corpus import SplitName, open_split
 from bili2text.workshop.data.lines import BROKEN, numbered
@@ -19,7 +20,7 @@ def of_data(data: Path, limit: int | None = None, split: SplitName = "test") -> 
 
     Raises SourceError where there are none.
     """
-    name = f"{data.resolve().name}/{split}"
+    name = f"{clean_text(data.resolve().name)}/{split}"
     pairs = tuple(islice(open_split(data, split), limit))
     if not pairs:
         raise SourceError(f"{name} holds no pairs", hint=f"prepare some: --{split} N, or --{split}-file")
@@ -32,8 +33,9 @@ def of_file(told: str, limit: int | None = None, warn: Callable[[str], None] = l
     Without NAME it is the file's own. Raises UsageError, SourceError.
     """
     name, _, file = told.partition("=") if "=" in told else (Path(told).stem, "", told)
-    if not name.strip() or not file.strip():
-        raise UsageError(f"no test set: {told}", hint="--test NAME=FILE")
+    name = clean_text(name)  # it stands in tables and files
+    if not name or not file.strip():
+        raise UsageError(f"no test set: {clean_text(told)}", hint="--test NAME=FILE")
     pairs: list[Pair] = []
     bad = []
     for found in read(Path(file).expanduser()):
@@ -43,7 +45,7 @@ def of_file(told: str, limit: int | None = None, warn: Callable[[str], None] = l
             bad.append(found)
     if bad:
         warn(f"{name}: {len(bad)} lines are no pair and left out, the first is {bad[0].place}")
-    return TestSet(name.strip(), tuple(pairs[:limit]))
+    return TestSet(name, tuple(pairs[:limit]))
 
 
 def lines_of(path: Path) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from bili2text.seq2seq.codec import Codec
 from bili2text.seq2seq.values import SPECIALS, UNKNOWN, Way
 
 _BATCH = 16
-_MARIAN = "marian"
+MARIAN = "marian"  # opus-mt's kind; all others here are M2M100's
 _NEVER = -1e4  # added to a logit: no token wins against it, and float16 holds it
 
 
@@ -30,13 +30,12 @@ class Trained:
     """The model of a folder as it was trained: float32, on the CPU."""
 
     def __init__(self, folder: Path, codec: Codec) -> None:
-        """Load it: safetensors of this disk and nothing else. Raises ModelError."""
+        """Load it. Raises ModelError as `opened` does."""
         self._codec = codec
-        with _meant(folder):
-            self._model = _loaded(folder).eval()
+        self._model = opened(folder, codec)
         # `generate` fills what a call leaves open from the model's own, and a folder's may ask for beams
         self._model.generation_config = transformers.GenerationConfig()
-        self._marian = self._model.config.model_type == _MARIAN
+        self._marian = self._model.config.model_type == MARIAN
         self.positions = int(self._model.config.max_position_embeddings)
         self.parameters = int(sum(one.numel() for one in self._model.parameters()))
 
@@ -90,7 +89,7 @@ def convert(folder: Path, codec: Codec, target: Path, precision: str) -> None:
     `precision` is one of CTranslate2's quantizations. Raises ModelError for a model that is none or does not
     fit the vocabulary, OSError where `target` cannot be written.
     """
-    with _meant(folder):
+    with _meant(folder, "converted"):
         _Converter(folder, codec).convert(str(target), quantization=precision, force=True)
 
 
@@ -102,13 +101,8 @@ class _Converter(Converter):  # type: ignore[misc]  # it has no types
         self._codec = codec
 
     def _load(self) -> Any:  # noqa: ANN401 - CTranslate2's TransformerSpec
-        model = _loaded(self._folder)
-        if model.config.vocab_size < self._codec.size:
-            raise ModelError(
-                f"the vocabulary has {self._codec.size} tokens, the model {model.config.vocab_size}",
-                hint="they are of two different trainings",
-            )
-        loader = _MarianLoader() if model.config.model_type == _MARIAN else M2M100Loader()
+        model = opened(self._folder, self._codec)
+        loader = _MarianLoader() if model.config.model_type == MARIAN else M2M100Loader()
         with torch.no_grad():
             return loader(model, _Names(self._codec))
 
@@ -155,14 +149,31 @@ class _Names:
         return self._names[number]
 
 
-def _loaded(folder: Path) -> Any:  # noqa: ANN401 - a class of transformers
-    return transformers.AutoModelForSeq2SeqLM.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, dtype=torch.float32
-    )
+def opened(folder: Path, codec: Codec, attention: str | None = None) -> Any:  # noqa: ANN401 - of transformers
+    """Return the model of a folder, float32 on the CPU: safetensors of this disk, none of its code.
+
+    `attention` is transformers' `attn_implementation`, None its own choice. Raises ModelError for a folder
+    that holds no such model, and one that does not fit the vocabulary.
+    """
+    with _meant(folder, "read"):
+        model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
+            folder,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,  # left open, transformers would ask the terminal about a folder's code
+            dtype=torch.float32,
+            attn_implementation=attention,
+        ).eval()
+    if model.config.vocab_size < codec.size:
+        raise ModelError(
+            f"the vocabulary has {codec.size} tokens, the model {model.config.vocab_size}",
+            hint="they are of two different trainings",
+        )
+    return model
 
 
 @contextmanager
-def _meant(folder: Path) -> Iterator[None]:
+def _meant(folder: Path, done: str) -> Iterator[None]:
     """Say what the libraries raise about a folder as a ModelError of one line; a disk's errors pass.
 
     transformers keeps its remarks and bars to itself from here on.
@@ -177,4 +188,4 @@ def _meant(folder: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:  # transformers' own have no number
             raise
         line = " ".join(str(error).split())[:160] or type(error).__name__
-        raise ModelError(f"the model cannot be converted: {clean_text(str(folder))}: {line}") from error
+        raise ModelError(f"the model cannot be {done}: {clean_text(str(folder))}: {line}") from error

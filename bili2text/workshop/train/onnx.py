@@ -22,9 +22,9 @@ import transformers
 from torch import Tensor, nn
 
 from bili2text.errors import ModelError
-from bili2text.files import clean_text
 from bili2text.seq2seq.codec import Codec
 from bili2text.workshop.exports.exported import INT8, PARTS, WHOLE, Part, file_name, inputs_of, outputs_of
+from bili2text.workshop.train.convert import MARIAN, opened
 
 OPSET = 17  # what rknn-toolkit2 2.5 and onnx up to 1.18 read without conversion
 # Added to the score of a token that is not there. e^-80 is nothing in float32. Not the usual -3e38 nor -1e4:
@@ -32,7 +32,6 @@ OPSET = 17  # what rknn-toolkit2 2.5 and onnx up to 1.18 read without conversion
 # instead of 0.999 (docs/workshop.md)
 FAR = -80.0
 _LARGEST = (1 << 31) - 1  # bytes of a protobuf message, which a graph with its weights is
-_MARIAN = "marian"
 
 Numbers = npt.NDArray[np.float32]
 
@@ -41,32 +40,15 @@ class Original:
     """The model of a folder, float32 on the CPU: traced for export, and asked for what it would say."""
 
     def __init__(self, folder: Path, codec: Codec) -> None:
-        """Load safetensors of this disk. Raises ModelError for what is none or does not fit the codec."""
-        transformers.utils.logging.disable_progress_bar()
-        try:
-            self._model: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                folder,
-                use_safetensors=True,
-                local_files_only=True,
-                dtype=torch.float32,
-                attn_implementation="eager",
-            ).eval()
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            line = " ".join(str(error).split())[:160]
-            raise ModelError(f"the model cannot be read: {clean_text(str(folder))}: {line}") from error
+        """Load it. Raises ModelError for what is none or does not fit the codec."""
+        self._model: Any = opened(folder, codec, "eager")
         config = self._model.config
-        self._marian = config.model_type == _MARIAN
-        self.positions = int(config.max_position_embeddings)
+        self._marian = config.model_type == MARIAN
         self.width = int(config.d_model)
         self.vocabulary = int(self._model.lm_head.weight.shape[0])
         self.begin = int(config.decoder_start_token_id)
         # opus-mt begins with the pad token and never writes it
         self.never = (codec.pad,) if self._marian else ()
-        if self.vocabulary < codec.size:
-            raise ModelError(
-                f"the vocabulary has {codec.size} tokens, the model {self.vocabulary}",
-                hint="they are of two different trainings",
-            )
 
     def write(self, folder: Path, seq: int) -> None:
         """Write encoder.onnx and decoder.onnx, checked by onnx. Raises ModelError, OSError."""
