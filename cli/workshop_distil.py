@@ -91,7 +91,9 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     from bili2text.errors import UsageError
     from bili2text.workshop.distillation.distil import coordinated, distil
     from bili2text.workshop.distillation.labels import holds_set
+    from bili2text.workshop.train.ready import ready
 
+    ready()
     source = values["source"]
     request, progress = _request(values), console(values["progress"])
     if values["coordinate"]:

@@ -80,15 +80,11 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text workshop finetune data --model small --epochs 10 --out run
     bili2text workshop finetune data --out run --resume
     """
-    from bili2text.errors import DependencyError
     from bili2text.workshop.finetuning import FinetuneRequest
+    from bili2text.workshop.train.ready import ready
 
-    try:
-        from bili2text.workshop.train.finetune import finetune
-    except ImportError as error:
-        raise DependencyError(
-            f"training needs torch and transformers: {error}", hint='pip install "bili2text[workshop]"'
-        ) from error
+    ready()
+    from bili2text.workshop.train.finetune import finetune
 
     progress = console(values["progress"])
     request = FinetuneRequest(

@@ -59,7 +59,9 @@ def command(**values: Any) -> None:  # noqa: ANN401 - one value for each option
     bili2text workshop label data --out labels --mode topk --k 16 --teacher Qwen/Qwen3-0.6B
     """
     from bili2text.workshop.distillation.label import label
+    from bili2text.workshop.train.ready import ready
 
+    ready()
     labels = label(
         request_of(values, values["data"], batch=values["batch_size"], compiled=values["compiled"]),
         values["out"],

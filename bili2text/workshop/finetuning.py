@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bili2text.errors import SourceError, UsageError
-from bili2text.files import prove_writable, write_whole
-from bili2text.jobs.lock import let_go, try_hold
 from bili2text.workshop import checkpoints
+from bili2text.workshop.begin import FINETUNE, differing, keep, kept, refuse_used
 from bili2text.workshop.presets import read, save
 from bili2text.workshop.run import Run
 from bili2text.workshop.train.lesson import Device
 from bili2text.workshop.values import Preset
-
-_ASKED = "finetune.json"  # what the settings do not say: the pairs, and where the order ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +40,26 @@ def differences(first: Preset, second: Preset) -> list[str]:
     ]
 
 
-@contextmanager
-def alone(run: Run) -> Iterator[None]:
-    """Hold the run for this process. Raises UsageError where another has it, StorageError."""
-    prove_writable(run.folder)
-    lock = try_hold(run.folder / "finetune")
-    if lock is None:
-        raise UsageError(f"another process trains in {run.folder}", hint="wait for its end")
-    try:
-        yield
-    finally:
-        let_go(lock)
-
-
 def settled(run: Run, request: FinetuneRequest) -> FinetuneRequest:
     """Return the request, with what a run that goes on was begun with where that is not said again.
 
-    Raises UsageError where the folder holds a training that this one is not, or a finished one.
+    Raises UsageError where the folder holds a training that this one is not, or a finished one; ModelError
+    where what it was begun with cannot be read.
     """
     if run.model.is_dir():
         raise UsageError(f"{run.folder} is trained already", hint="pass another --out")
+    begun = kept(run.folder / FINETUNE)
+    if begun is None:
+        refuse_used(run)
+        return request
     if not run.settings.is_file() and checkpoints.newest(run.checkpoints) is None:
         return request
     if not request.resume:
         raise UsageError(f"{run.folder} was begun already", hint="pass --resume to go on, or another --out")
-    kept = _read(run.folder / _ASKED)
-    request = _completed(request, kept)
+    request = _completed(request, begun)
+    asked = _asked(request)
     differ = differences(read(run.settings), request.preset)
-    differ += [
-        f"{key} {kept.get(key)}, not {value}"
-        for key, value in _asked(request).items()
-        if kept.get(key) != value
-    ]
+    differ += [f"{key} {begun.get(key)}, not {asked.get(key)}" for key in differing(begun, asked)]
     if differ:
         raise UsageError(f"{run.folder} was begun with {', '.join(differ)}", hint="pass another --out")
     return request
@@ -83,12 +67,12 @@ def settled(run: Run, request: FinetuneRequest) -> FinetuneRequest:
 
 def write_down(run: Run, request: FinetuneRequest) -> None:
     """Write what a run was begun with, settings.toml last. Raises StorageError."""
-    write_whole(run.folder / _ASKED, json.dumps(_asked(request), indent=1) + "\n", overwrite=True)
+    keep(run.folder / FINETUNE, _asked(request))
     save(request.preset, run.settings)  # last: a folder that has it was begun
 
 
-def _completed(request: FinetuneRequest, kept: Mapping[str, object]) -> FinetuneRequest:
-    steps, vocabulary = kept.get("max_steps"), kept.get("vocabulary")
+def _completed(request: FinetuneRequest, begun: Mapping[str, object]) -> FinetuneRequest:
+    steps, vocabulary = begun.get("max_steps"), begun.get("vocabulary")
     if request.max_steps is None and isinstance(steps, int):
         request = replace(request, max_steps=steps)
     if request.vocabulary is None and isinstance(vocabulary, str):
@@ -97,20 +81,19 @@ def _completed(request: FinetuneRequest, kept: Mapping[str, object]) -> Finetune
 
 
 def _asked(request: FinetuneRequest) -> dict[str, object]:
-    told = _read(request.data / "data.json")
-    prints = told.get("sha256")
-    known: Mapping[str, object] = prints if isinstance(prints, dict) else {}
+    known = _sums(request.data / "data.json")
     return {
         "pairs": known.get("train"),
         "dev": known.get("dev"),
         "max_steps": request.max_steps,
-        "vocabulary": str(request.vocabulary) if request.vocabulary else None,
+        "vocabulary": str(request.vocabulary.absolute()) if request.vocabulary else None,
     }
 
 
-def _read(path: Path) -> dict[str, object]:
+def _sums(path: Path) -> Mapping[str, object]:
+    """Return the sha256 of each split, by what `prepare` wrote. Raises SourceError."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceError(f"cannot read {path}") from error
-    return told if isinstance(told, dict) else {}
+        sums = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"cannot read {path}", hint="prepare the pairs again") from error
+    return sums if isinstance(sums, dict) else {}

@@ -1,4 +1,4 @@
-"""What holds before a run is written to: it is trained, and no other process writes the same."""
+"""Folders and files that one process at a time writes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bili2text.errors import ModelError, UsageError
+from bili2text.errors import UsageError
 from bili2text.files import clean_text, prove_writable
 from bili2text.jobs.lock import let_go, try_hold
-from bili2text.workshop.run import Run
+
+
+@contextmanager
+def alone(folder: Path, work: str) -> Iterator[None]:
+    """Make a folder, and hold it for this process, for one kind of work: "training", "labelling".
+
+    Raises UsageError where another process has it, StorageError.
+    """
+    with _holding(folder / work, f"{work} in {clean_text(str(folder))}"):
+        yield
 
 
 @contextmanager
@@ -18,22 +27,17 @@ def held(target: Path) -> Iterator[None]:
 
     Raises UsageError where another process has it, StorageError where nothing can be written there.
     """
-    prove_writable(target.parent)
-    lock = try_hold(target)
+    with _holding(target, f"writing {clean_text(str(target))}"):
+        yield
+
+
+@contextmanager
+def _holding(name: Path, doing: str) -> Iterator[None]:
+    prove_writable(name.parent)
+    lock = try_hold(name)
     if lock is None:
-        raise UsageError(
-            f"another process is writing {clean_text(str(target))}", hint="wait for its end, or stop it"
-        )
+        raise UsageError(f"another process is {doing}", hint="wait for its end, or stop it")
     try:
         yield
     finally:
         let_go(lock)
-
-
-def refuse_untrained(run: Run) -> None:
-    """Raise ModelError for a folder that holds no trained model."""
-    if not (run.model / "config.json").is_file():
-        raise ModelError(
-            f"no trained model in {clean_text(str(run.folder))}",
-            hint="name the folder that `workshop finetune` or `workshop distil` wrote, --out",
-        )

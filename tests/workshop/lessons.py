@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bili2text.progress import Silent
 from bili2text.seq2seq.codec import Codec
 from bili2text.seq2seq.text_codec import trained
 from bili2text.seq2seq.values import WAYS, Pair
@@ -58,7 +59,6 @@ def lesson(folder: Path, found: Sequence[Example], train: TrainSettings, *, dev:
 
 def learn_by_heart(folder: Path, pairs: Sequence[Pair]) -> Run:
     """Train the tiny student on the pairs until it knows them, and save it as a run."""
-    from bili2text.progress import Silent
     from bili2text.workshop.train.model import build, save_model
     from bili2text.workshop.train.trainer import train
 
@@ -73,6 +73,18 @@ def learn_by_heart(folder: Path, pairs: Sequence[Pair]) -> Run:
 def fingerprint(checkpoint_or_model: Path) -> str:
     """The sha256 of the weights in a folder."""
     return hashlib.sha256((checkpoint_or_model / "model.safetensors").read_bytes()).hexdigest()
+
+
+class Remarks(Silent):
+    """A Progress that keeps what was said."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+    warn = note
 
 
 class Hooked:

@@ -17,12 +17,13 @@ from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.values import WAYS
 from bili2text.translators.engine import Reply
 from bili2text.workshop.distillation import labels as on_disk
-from bili2text.workshop.distillation.distil import distil
-from bili2text.workshop.distillation.label import begun, dev_samples, label
+from bili2text.workshop.distillation.distil import coordinated, distil
+from bili2text.workshop.distillation.label import dev_samples, label, planned, settle
 from bili2text.workshop.distillation.labels import LabelSet, Opinion, Sample
 from bili2text.workshop.distillation.lessons import ShardExamples, at_most, in_turn, together
 from bili2text.workshop.distillation.parts import parts_of, verify_shard
 from bili2text.workshop.distillation.teaching import OnDemand, Samples
+from bili2text.workshop.held import alone
 from bili2text.workshop.run import Run
 from bili2text.workshop.values import TrainSettings
 
@@ -78,9 +79,9 @@ def in_words(root: Path, data: Path, teacher: Path, bad: dict[str, str]) -> tupl
     """Labels in words, as a good teacher would give them: no model that can be made here says anything."""
     from labelled import asked
 
-    task = replace(
-        begun(asked(data, teacher, mode="text"), root, Silent()), teacher=OnDemand(lambda: Interpreter(bad))
-    )
+    task = planned(asked(data, teacher, mode="text"), root, Silent())
+    settle(task)
+    task = replace(task, teacher=OnDemand(lambda: Interpreter(bad)))
     for shard in range(task.labels.shards):
         task.shard(shard, Silent())
     return task.labels, list(task.samples)
@@ -183,7 +184,8 @@ def test_a_labelling_that_broke_off_keeps_its_whole_parts_and_asks_only_for_the_
             questions.extend(samples)
             return super().replies(samples)
 
-    task = begun(asked(data, teacher, mode="text"), tmp_path / "broken", Silent())
+    task = planned(asked(data, teacher, mode="text"), tmp_path / "broken", Silent())
+    settle(task)
     with pytest.raises(RuntimeFailure):
         replace(task, teacher=OnDemand(lambda: Breaks({}))).shard(0, Silent())
     assert on_disk.missing(task.root, task.labels, 0) == (1, 2)
@@ -308,6 +310,60 @@ def test_folders_that_hold_something_else_are_one_line(tmp_path: Path, data: Pat
         label(asked(tmp_path, teacher), tmp_path / "labels", Silent())
     with pytest.raises(UsageError, match="--k 1000: the teacher has 640 tokens"):
         label(asked(data, teacher, k=1000), tmp_path / "labels", Silent())
+
+
+def test_a_folder_of_another_training_is_left_as_it_is(
+    tmp_path: Path, labels: Path, data: Path, teacher: Path
+) -> None:
+    """It would go on from the other's checkpoints, and put its model in the place of theirs."""
+    from labelled import asked, learned
+
+    request = learned(tmp_path / "run")
+    (request.out / "model").mkdir(parents=True)
+    for work in (
+        lambda: distil(labels, request, Silent()),
+        lambda: distil(labels, replace(request, resume=True), Silent()),
+        lambda: coordinated(asked(data, teacher), request, Silent()),
+    ):
+        with pytest.raises(UsageError, match="holds another training"):
+            work()
+    assert not (request.out / "distil.json").exists()
+    assert not (request.out / "shards.json").exists()
+
+
+def test_what_a_student_cannot_have_is_said_before_anything_is_written(
+    tmp_path: Path, data: Path, teacher: Path
+) -> None:
+    from labelled import asked, learned
+
+    with pytest.raises(UsageError, match="no student huge"):
+        coordinated(asked(data, teacher), learned(tmp_path / "run", "huge"), Silent())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_second_process_that_labels_into_a_folder_touches_nothing_of_it(
+    tmp_path: Path, data: Path, teacher: Path
+) -> None:
+    from labelled import asked
+
+    with (
+        alone(tmp_path / "labels", "labelling"),
+        pytest.raises(UsageError, match="another process is labelling in"),
+    ):
+        label(asked(data, teacher), tmp_path / "labels", Silent())
+    assert list((tmp_path / "labels").iterdir()) == []
+
+
+def test_the_last_few_samples_may_all_be_bad(tmp_path: Path, data: Path, teacher: Path) -> None:
+    """A shard of 16 samples and one of 8, of which nothing is a translation."""
+    from labelled import asked
+
+    task = planned(asked(data, teacher, mode="text", shard_size=16), tmp_path / "labels", Silent())
+    settle(task)
+    bad = {task.samples[n].source: "" for n in range(16, 24)}
+    task = replace(task, teacher=OnDemand(lambda: Interpreter(bad)))
+    task.shard(0, Silent())
+    assert task.shard(1, Silent()).kept == 0
 
 
 def test_the_commands_do_all_of_it_and_say_what_contradicts_itself(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,18 @@ from pathlib import Path
 
 import lessons
 import pytest
+import torch
 from click.testing import CliRunner
 from hsk import pairs
 
-from bili2text.errors import Bili2TextError, ModelError, SourceError, UsageError
+from bili2text.errors import (
+    Bili2TextError,
+    DependencyError,
+    DeviceFailure,
+    ModelError,
+    SourceError,
+    UsageError,
+)
 from bili2text.progress import Silent
 from bili2text.seq2seq.values import Pair
 from bili2text.workshop import checkpoints
@@ -27,16 +36,6 @@ from bili2text.workshop.run import Run
 from bili2text.workshop.train.finetune import finetune
 from bili2text.workshop.train.pretrained import codec_of, load
 from bili2text.workshop.values import Preset
-
-
-class Remarks(Silent):
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
-
-    warn = note
 
 
 def prepared(folder: Path, train: Sequence[Pair], dev: Sequence[Pair] = ()) -> Path:
@@ -71,7 +70,7 @@ def asked(data: Path, tmp_path: Path) -> Callable[..., FinetuneRequest]:
 
 
 def test_a_student_from_nothing_becomes_a_run_that_can_be_opened(asked):
-    request, remarks = asked(), Remarks()
+    request, remarks = asked(), lessons.Remarks()
     found = finetune(request, remarks)
     run = Run(request.out)
     assert found.step == 3
@@ -104,6 +103,43 @@ def test_a_run_goes_on_only_when_told_to_with_its_own_settings_and_pairs_and_not
     with pytest.raises(UsageError, match=r"begun with pairs [0-9a-f]{64}, not [0-9a-f]{64}$"):
         finetune(replace(request, data=moved, resume=True), Silent())
     assert finetune(replace(request, resume=True, max_steps=None), Silent()).step == 3
+
+
+def test_a_folder_of_another_training_is_left_as_it_is(asked, data):
+    """It would go on from the other's checkpoints, and put its model in the place of theirs."""
+    request = asked()
+    for name in ("distil.json", "shards.json"):
+        request.out.mkdir(exist_ok=True)
+        (request.out / name).write_text("{}")
+        for resume in (False, True):
+            with pytest.raises(UsageError, match="holds another training"):
+                finetune(replace(request, resume=resume), Silent())
+        (request.out / name).unlink()
+    (request.out / "finetune.json").write_text("no record")
+    with pytest.raises(ModelError, match="is no record of a run"):
+        finetune(request, Silent())
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "trainer_state.json"])
+def test_a_checkpoint_that_is_damaged_is_named_and_stays(name, asked):
+    request = asked()
+    finetune(request, Silent())
+    run = Run(request.out)
+    shutil.rmtree(run.model)
+    hurt = run.checkpoints / "checkpoint-3" / name
+    hurt.write_bytes(hurt.read_bytes()[:50])
+    with pytest.raises(ModelError, match="checkpoint-3 is damaged") as raised:
+        finetune(replace(request, resume=True), Silent())
+    assert "remove it" in raised.value.hint
+    assert not run.model.exists()
+
+
+def test_a_card_that_is_not_there_is_said_before_anything_is_begun(asked, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    request = asked(device="cuda")
+    with pytest.raises(DeviceFailure, match="no CUDA card"):
+        finetune(request, Silent())
+    assert not request.out.exists()
 
 
 CHILD = """
@@ -238,7 +274,7 @@ def test_pairs_that_are_not_there_or_not_whole_are_one_line(change, told, asked,
 
 
 def test_without_held_out_pairs_it_trains_and_says_so(asked, tmp_path):
-    remarks = Remarks()
+    remarks = lessons.Remarks()
     found = finetune(asked(data=prepared(tmp_path / "alone", pairs()[:60])), remarks)
     assert found.dev_loss is None
     assert any("no held-out pairs" in one for one in remarks.told)
@@ -268,3 +304,26 @@ def test_the_command_tells_bad_input_in_a_line(data, tmp_path):
         result = CliRunner().invoke(command, [str(data), "--out", str(tmp_path / "run"), *words])
         assert isinstance(result.exception, Bili2TextError)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_command_says_nothing_on_standard_error_but_our_own_remarks(data, tmp_path):
+    words = ["finetune", str(data), "--model", "tiny", "--max-steps", "1", "--out", str(tmp_path / "run")]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    found = subprocess.run(
+        [sys.executable, "-m", "cli.main", "workshop", *words, "--device", "cpu"],
+        env=environ, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout == f"{tmp_path / 'run'}\n"
+    said = [line.partition(" ")[0] for line in found.stderr.splitlines()]
+    assert said == ["1.1M", "computes", "step", "trained:"]
+
+
+def test_without_torch_the_commands_say_what_to_install(tmp_path, monkeypatch):
+    from cli.workshop import command
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    out = ("--out", str(tmp_path / "out"))
+    for words in (("finetune", "data"), ("label", "data"), ("distil", "labels")):
+        result = CliRunner().invoke(command, [*words, *out])
+        assert isinstance(result.exception, DependencyError)
+        assert "bili2text[workshop]" in result.exception.hint

@@ -71,7 +71,7 @@ def test_the_loss_of_marians_class_has_its_bias(tmp_path):
         pad = 59
 
     lesson = Lesson(Run(tmp_path), TrainSettings(loss_chunk=3), lessons.GREEDY, [], 1, {}, device="cpu")
-    trainer = TranslationTrainer(lesson, model, Codec(), 1, [])
+    trainer = TranslationTrainer(lesson, model, Codec(), 1, [], Silent())
     ours = trainer.compute_loss(model, batch)
     assert ours.item() == pytest.approx(stock.item(), abs=1e-6)
 

@@ -161,7 +161,7 @@ def test_two_at_once_in_one_folder_harm_nothing(tsv: Path, tmp_path: Path) -> No
         def note(self, text: str) -> None: ...
 
         def stage(self, name: str, total: float | None, unit: str) -> Stage:
-            with pytest.raises(UsageError, match="another process prepares"):
+            with pytest.raises(UsageError, match="another process is preparing in"):
                 prepare(replace(request, seed=2), Silent())
             return super().stage(name, total, unit)
 

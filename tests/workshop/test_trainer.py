@@ -23,6 +23,7 @@ from bili2text.workshop import checkpoints
 from bili2text.workshop.measures.scores import score
 from bili2text.workshop.presets import preset
 from bili2text.workshop.run import Run
+from bili2text.workshop.train import threads
 from bili2text.workshop.train.arguments import arguments, settings
 from bili2text.workshop.train.card import precision_of
 from bili2text.workshop.train.lesson import Lesson, Trained
@@ -168,6 +169,26 @@ def test_in_parts_it_comes_to_the_same_weights_and_reads_nothing_ahead(begun, co
         model.state_dict()["lm_head.weight"],
         load(str(begun().run.checkpoints / "checkpoint-10")).lm_head.weight,
     )
+
+
+def test_it_goes_on_with_the_threads_it_was_begun_with_and_never_has_more_than_cores(
+    begun, codec, monkeypatch
+):
+    """Sums over several threads round otherwise than over one: the weights would be others."""
+    trained(begun(), codec, until=3)
+    torch.set_num_threads(2)
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    remarks = lessons.Remarks()
+    train(begun(), build(lessons.SMALLEST, codec, seed=7), codec, remarks, until=4)
+    assert torch.get_num_threads() == 1
+    assert "goes on with 1 threads, as it was begun, not 2: the weights would be others" in remarks.told
+    torch.set_num_threads(64)
+    train(begun("other"), build(lessons.SMALLEST, codec, seed=7), codec, remarks, until=1)
+    assert torch.get_num_threads() == 2
+    assert remarks.told[-1] == "computes on the CPU with 2 threads"
+    (begun("other").run.checkpoints / "checkpoint-1" / "threads.json").write_text("[]")
+    with pytest.raises(ModelError, match="checkpoint-1 is damaged"):
+        trained(begun("other"), codec)
 
 
 def test_workers_change_nothing(begun, codec, uninterrupted):

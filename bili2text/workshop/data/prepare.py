@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -13,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bili2text.errors import SourceError, StorageError, UsageError
-from bili2text.files import clean_text, prove_writable, storage_error, write_whole
-from bili2text.jobs.lock import let_go, try_hold
+from bili2text.files import clean_text, storage_error, write_whole
 from bili2text.progress import Progress, Stage
 from bili2text.seq2seq.values import Pair
 from bili2text.workshop.data import filters
@@ -25,6 +23,7 @@ from bili2text.workshop.data.prepared import RECORD, Prepared
 from bili2text.workshop.data.sources import Source, refuse_missing, stream
 from bili2text.workshop.data.tally import Tally
 from bili2text.workshop.folders import sync_folder
+from bili2text.workshop.held import alone
 
 _POOL = ".pool"  # what is not whole yet; of a run that was killed, the next one removes it
 _Held = dict[SplitName, list[Pair]]
@@ -59,8 +58,7 @@ def prepare(request: PrepareRequest, progress: Progress) -> Prepared:
     Raises SourceError, StorageError, UsageError, also where another process prepares the same folder.
     """
     _refuse(request)
-    prove_writable(request.out)
-    with _alone(request.out):
+    with alone(request.out, "preparing"):
         if (request.out / RECORD).exists() and not request.overwrite:
             raise StorageError(
                 f"already there: {request.out / RECORD}",
@@ -89,17 +87,6 @@ def _refuse(request: PrepareRequest) -> None:
     # a name that is wrong is told before millions of pairs are read
     for one in chain(request.sources, request.dev_sources, request.test_sources):
         refuse_missing(one)
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    lock = try_hold(out / "prepare")
-    if lock is None:
-        raise UsageError(f"another process prepares pairs in {out}", hint="wait for its end")
-    try:
-        yield
-    finally:
-        let_go(lock)
 
 
 def _made(request: PrepareRequest, folder: Path, tally: Tally, progress: Progress) -> Prepared:

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bili2text.errors import ModelError, UsageError
-from bili2text.files import clean_text, prove_writable, write_whole
-from bili2text.jobs.lock import let_go, try_hold
+from bili2text.errors import UsageError
+from bili2text.files import clean_text
 from bili2text.progress import Progress
+from bili2text.workshop.begin import DISTIL, differing, keep, kept, refuse_used
 from bili2text.workshop.distillation import labels as on_disk
 from bili2text.workshop.distillation import shards
 from bili2text.workshop.distillation.coordinate import coordinate
-from bili2text.workshop.distillation.label import LabelRequest, Task, begun
+from bili2text.workshop.distillation.label import LabelRequest, Task, planned, settle
 from bili2text.workshop.distillation.labels import LabelSet
 from bili2text.workshop.distillation.lessons import at_most, in_turn, together
 from bili2text.workshop.distillation.parts import parts_of, verify_shard
-from bili2text.workshop.distillation.pupils import DistilRequest, pupils
+from bili2text.workshop.distillation.pupils import DistilRequest, pupils, runs_of, shapes_of
+from bili2text.workshop.held import alone
 from bili2text.workshop.run import Run
 
 if TYPE_CHECKING:
     from bili2text.workshop.train.distil import Pupil
 
-_ASKED = "distil.json"
 LABELS = "labels"  # the coordinator's shards, within its run
 
 
@@ -38,18 +37,25 @@ def distil(root: Path, request: DistilRequest, progress: Progress) -> tuple[Run,
     """
     labels = on_disk.read_set(root)
     chosen = _chosen(root, labels, request.shard)
-    for shard in chosen:
-        verify_shard(root, labels, shard)
+    shapes_of(request.students, labels)
     asked = _asked(labels, request, chosen)
-    kept = _kept(request.out / _ASKED)
-    _refuse_other(kept, asked, request)
+    record = request.out / DISTIL
+    _refuse_folder(kept(record), request)
+    _refuse_other(kept(record), asked, request.out)
+    with progress.stage("check labels", len(chosen), "shards") as stage:
+        for shard in chosen:
+            verify_shard(root, labels, shard)
+            stage.advance(1)
     visits = at_most(
         together(labels, chosen, request.preset.train, request.preset.data.seed), labels, request.per_way
     )
-    with _alone(request.out):
+    with alone(request.out, "training"):
+        begun = kept(record)  # once more: another process may have begun it meanwhile
+        _refuse_folder(begun, request)
+        _refuse_other(begun, asked, request.out)
+        if begun is None:
+            keep(record, asked)
         taught = pupils(root, labels, visits, request, lambda: _texts_of(root, labels, chosen))
-        if kept is None:
-            write_whole(request.out / _ASKED, json.dumps(asked, indent=1) + "\n", overwrite=True)
         for pupil in taught:
             _learn_all(pupil, len(visits), progress)
     return tuple(pupil.run for pupil in taught)
@@ -59,24 +65,26 @@ def coordinated(labelling: LabelRequest, request: DistilRequest, progress: Progr
     """Have each shard labelled, learned by every student, and removed, one after the other.
 
     Goes on from every state that a killed run left; the models are those of a run that was never interrupted,
-    byte for byte where the device computes the same twice (a CPU does). Returns the students' runs. Raises as
-    `label.label` and `distil` do.
+    byte for byte where the device computes the same twice (a CPU does, with as many threads). Returns the
+    students' runs. Raises as `label.label` and `distil` do.
     """
     if request.per_way is not None:
         most = request.per_way * len(labelling.ways)
         labelling = replace(labelling, max_samples=min(most, labelling.max_samples or most))
-    path = Run(request.out).shards
-    table = shards.load(path)
-    if table is not None and not request.resume:
-        raise _already(request.out)
-    with _alone(request.out):
-        task = begun(labelling, request.out / LABELS, progress)
-        asked = _asked(task.labels, request, ())
-        if table is not None:
-            _refuse_other(table.asked, asked, request)
+    task = planned(labelling, request.out / LABELS, progress)
+    shapes_of(request.students, task.labels)
+    asked = _asked(task.labels, request, ())
+    path, record = Run(request.out).shards, request.out / DISTIL
+    with alone(request.out, "training"):
+        table, begun = shards.load(path), kept(record)
+        _refuse_folder(begun, replace(request, resume=request.resume or table is None))
+        settle(task)
+        _refuse_other(begun, asked, request.out)
+        if begun is None:
+            keep(record, asked)
+        table = table or shards.begun(asked, task.labels.shards)
         visits = in_turn(task.labels, request.preset.train, request.preset.data.seed)
         taught = pupils(task.root, task.labels, visits, request, task.samples.texts)
-        table = table or shards.begun(asked, task.labels.shards)
         try:
             coordinate(path, table, request.students, _Crew(task, taught, request, progress), progress)
         finally:
@@ -166,47 +174,22 @@ def _asked(labels: LabelSet, request: DistilRequest, chosen: Sequence[int]) -> d
     return found
 
 
-def _kept(path: Path) -> Mapping[str, object] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{clean_text(str(path))} cannot be read", hint="begin in another folder") from error
-    return found if isinstance(found, dict) else {}
-
-
-def _refuse_other(
-    kept: Mapping[str, object] | None, asked: Mapping[str, object], request: DistilRequest
-) -> None:
-    """Raise UsageError where a run is there and is not to be gone on with, or was begun otherwise."""
-    if kept is None:
-        return
-    if not request.resume:
-        raise _already(request.out)
-    other = [name for name in sorted(kept.keys() | asked.keys()) if kept.get(name) != asked.get(name)]
-    if other:
+def _refuse_folder(begun: Mapping[str, object] | None, request: DistilRequest) -> None:
+    """Raise UsageError where a run is there and is not to be gone on with, or another training is."""
+    if begun is None:
+        for run in runs_of(request):
+            refuse_used(run)
+    elif not request.resume:
         raise UsageError(
-            f"{clean_text(str(request.out))} was begun otherwise: it differs in {', '.join(other)}",
-            hint="go on as it was begun, or train into another folder",
+            f"a run is there already: {clean_text(str(request.out))}",
+            hint="pass --resume to go on with it, or another --out",
         )
 
 
-def _already(out: Path) -> UsageError:
-    return UsageError(
-        f"a run is there already: {clean_text(str(out))}",
-        hint="pass --resume to go on with it, or another --out",
-    )
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Hold a run for this process. Raises UsageError where another has it, StorageError."""
-    prove_writable(out)
-    lock = try_hold(out / "distil")
-    if lock is None:
-        raise UsageError(f"another bili2text trains in {clean_text(str(out))}", hint="wait for its end")
-    try:
-        yield
-    finally:
-        let_go(lock)
+def _refuse_other(begun: Mapping[str, object] | None, asked: Mapping[str, object], out: Path) -> None:
+    """Raise UsageError where a run was begun otherwise."""
+    if begun is not None and (other := differing(begun, asked)):
+        raise UsageError(
+            f"{clean_text(str(out))} was begun otherwise: it differs in {', '.join(other)}",
+            hint="go on as it was begun, or train into another folder",
+        )

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from bili2text.errors import ModelError, UsageError
 from bili2text.files import clean_text, prove_writable
-from bili2text.jobs.lock import let_go, try_hold
 from bili2text.paths import cache_dir
 from bili2text.progress import Progress
 from bili2text.seq2seq.text_codec import TextCodec, of_qwen
@@ -23,6 +22,7 @@ from bili2text.workshop.distillation.labels import Label, LabelSet, Mode, Sample
 from bili2text.workshop.distillation.parts import write_part
 from bili2text.workshop.distillation.teaching import OnDemand, Samples, Tally, Teacher, label_shard
 from bili2text.workshop.folders import whole_folder
+from bili2text.workshop.held import alone
 
 TEACHER = "Qwen/Qwen2.5-1.5B-Instruct"  # Apache-2.0 (its card); its vocabulary is that of the qwen-* students
 SHARD = 100_000  # samples
@@ -55,6 +55,8 @@ class Task:
     root: Path
     labels: LabelSet
     samples: Samples
+    held: Samples  # held-out ones, for the students' evaluations
+    codec: TextCodec | None  # the teacher's vocabulary, as students use it
     teacher: OnDemand
 
     def shard(self, shard: int, progress: Progress) -> Tally:
@@ -69,22 +71,15 @@ def label(request: LabelRequest, root: Path, progress: Progress) -> LabelSet:
     SourceError for data that is not there, ModelError for a teacher that cannot be had or does not translate,
     StorageError.
     """
-    task = begun(request, root, progress)
-    lock = try_hold(root / "labelling")
-    if lock is None:
-        raise UsageError(f"another bili2text labels into {clean_text(str(root))}", hint="wait for its end")
-    try:
+    task = planned(request, root, progress)
+    with alone(root, "labelling"):
+        settle(task)
         _all_shards(task, progress)
-    finally:
-        let_go(lock)
     return task.labels
 
 
-def begun(request: LabelRequest, root: Path, progress: Progress) -> Task:
-    """Return the task of a request, its folder made: the set's record, vocabulary and held-out pairs.
-
-    Raises as `label` does. The teacher is not loaded.
-    """
+def planned(request: LabelRequest, root: Path, progress: Progress) -> Task:
+    """Return the task of a request. Nothing is written, the teacher is not loaded. Raises as `label` does."""
     from bili2text.workshop.train.fetch import teacher_folder
 
     pairs = open_split(request.data, "train")
@@ -92,7 +87,7 @@ def begun(request: LabelRequest, root: Path, progress: Progress) -> Task:
     codec = _codec(folder, request.mode)
     samples = Samples(pairs, request.ways)
     labels = _set(request, folder, codec, len(samples), progress)
-    _settle(root, labels, request, codec)
+    held: Split = open_split(request.data, "dev")
 
     def teacher() -> Teacher:
         from bili2text.workshop.train.teacher import HfTeacher, Teaching
@@ -100,7 +95,30 @@ def begun(request: LabelRequest, root: Path, progress: Progress) -> Task:
         how = Teaching(request.device, request.precision, request.max_tokens, labels.k, request.compile)
         return HfTeacher(folder, codec, how)
 
-    return Task(root, labels, samples, OnDemand(teacher))
+    return Task(root, labels, samples, Samples(held[:_DEV], request.ways), codec, OnDemand(teacher))
+
+
+def settle(task: Task) -> None:
+    """Make the folder of a set, its record last, or make sure that it is that set's.
+
+    Raises UsageError where it holds another set, ModelError for a broken record, StorageError.
+    """
+    root, labels = task.root, task.labels
+    if on_disk.holds_set(root):
+        found = on_disk.read_set(root)
+        if other := on_disk.differences(found, labels):
+            raise UsageError(
+                f"{clean_text(str(root))} holds other labels: they differ in {', '.join(other)}",
+                hint="label into another folder, or as it was begun",
+            )
+        return
+    prove_writable(root)
+    if task.codec is not None:
+        with whole_folder(root / "vocabulary") as staging:
+            task.codec.save(staging)
+    prove_writable(root / "dev")
+    write_part(root / "dev", 0, [Label(one) for one in task.held], {}, labels.vocabulary)
+    on_disk.write_set(root, labels)  # last: what has it is whole
 
 
 def dev_samples(root: Path) -> tuple[Sample, ...]:
@@ -186,27 +204,6 @@ def _set(
         wording=VERSION,
         batch=request.batch,
     )
-
-
-def _settle(root: Path, labels: LabelSet, request: LabelRequest, codec: TextCodec | None) -> None:
-    """Make the folder of a set, or make sure that it is that set's."""
-    if on_disk.holds_set(root):
-        found = on_disk.read_set(root)
-        if other := on_disk.differences(found, labels):
-            raise UsageError(
-                f"{clean_text(str(root))} holds other labels: they differ in {', '.join(other)}",
-                hint="label into another folder, or as it was begun",
-            )
-        return
-    prove_writable(root)
-    if codec is not None:
-        with whole_folder(root / "vocabulary") as staging:
-            codec.save(staging)
-    held: Split = open_split(request.data, "dev")
-    dev = Samples(held[:_DEV], request.ways)
-    prove_writable(root / "dev")
-    write_part(root / "dev", 0, [Label(one) for one in dev], {}, labels.vocabulary)
-    on_disk.write_set(root, labels)  # last: what has it is whole
 
 
 def _digest_of(codec: TextCodec | None) -> str:

@@ -12,7 +12,7 @@ that was killed goes on with the first part that has none.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -193,17 +193,10 @@ def remove_shard(root: Path, shard: int) -> None:
         raise storage_error(error, folder) from error
 
 
-def damaged(folder: Path, why: str) -> ModelError:
+def damaged(folder: Path, why: str, hint: str = "") -> ModelError:
     """Return the error for a shard that is not what was written."""
-    return ModelError(
-        f"{clean_text(folder.name)} is damaged: {why}",
-        hint=f"remove {clean_text(str(folder))} and label again: only what is missing is labelled",
-    )
-
-
-def samples_of(pair_count: int, ways: Sequence[Way]) -> int:
-    """Return how many samples that many pairs are."""
-    return pair_count * len(ways)
+    usual = f"remove {clean_text(str(folder))} and label again: only what is missing is labelled"
+    return ModelError(f"{clean_text(folder.name)} is damaged: {why}", hint=hint or usual)
 
 
 def _set_of(told: object, root: Path) -> LabelSet:

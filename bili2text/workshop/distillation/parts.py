@@ -78,7 +78,8 @@ def verify_shard(root: Path, labels: LabelSet, shard: int) -> tuple[PartRecord, 
     """
     folder = shard_folder(root, shard)
     if absent := missing(root, labels, shard):
-        raise damaged(folder, f"{part_path(folder, absent[0]).name} is missing or was never finished")
+        why = f"{part_path(folder, absent[0]).name} is missing or was never finished"
+        raise damaged(folder, why, hint="label again, as it was begun: only what is missing is labelled")
     records = []
     for part in range(len(labels.parts(shard))):
         record = read_record(folder, part)

@@ -42,6 +42,22 @@ class DistilRequest:
     keep_teacher: bool = False  # in memory while students train
 
 
+def shapes_of(students: Sequence[str], labels: LabelSet) -> tuple[Student, ...]:
+    """Return the students of these names. Raises UsageError for one that there is not, or that cannot have
+    the vocabulary of these labels."""
+    shapes = tuple(student(name) for name in students)
+    for shape in shapes:
+        _refuse_vocabulary(shape, labels)
+    return shapes
+
+
+def runs_of(request: DistilRequest) -> tuple[Run, ...]:
+    """Return the students' runs: the folder asked for, or one in it for each where there are several."""
+    if len(request.students) == 1:
+        return (Run(request.out),)
+    return tuple(Run(request.out / name) for name in request.students)
+
+
 def pupils(
     root: Path,
     labels: LabelSet,
@@ -52,13 +68,9 @@ def pupils(
     """Return the students, each with its run's folder, settings and vocabulary written."""
     from bili2text.workshop.train.distil import Pupil
 
-    shapes = [student(name) for name in request.students]
-    for shape in shapes:
-        _refuse_vocabulary(shape, labels)
     found = []
     held = dev_samples(root)
-    for shape in shapes:
-        run = _run_of(request, shape.name)
+    for shape, run in zip(shapes_of(request.students, labels), runs_of(request), strict=True):
         prove_writable(run.folder)
         codec = _codec(shape, labels, root, run, texts)
         preset = replace(request.preset, model=replace(request.preset.model, id=shape.name))
@@ -66,11 +78,6 @@ def pupils(
         dev = dev_examples(held, codec, shape.positions, preset.train.eval_pairs)
         found.append(Pupil(shape, run, codec, examples, preset, dev, request.device, request.compile))
     return tuple(found)
-
-
-def _run_of(request: DistilRequest, name: str) -> Run:
-    """Return a student's run: the folder asked for, or one in it where several students share the labels."""
-    return Run(request.out if len(request.students) == 1 else request.out / name)
 
 
 def _refuse_vocabulary(shape: Student, labels: LabelSet) -> None:

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from bili2text.errors import ModelError
 from bili2text.files import clean_text, write_whole
+from bili2text.workshop.begin import differing
 
 State = Literal["waiting", "labelling", "labelled", "training", "trained", "deleting", "deleted"]
 STATES: tuple[State, ...] = get_args(State)
@@ -45,8 +46,7 @@ class Table:
 
     def differences(self, asked: Mapping[str, object]) -> tuple[str, ...]:
         """Return the names of what is asked for otherwise than in this table."""
-        names = sorted(self.asked.keys() | asked.keys())
-        return tuple(name for name in names if self.asked.get(name) != asked.get(name))
+        return differing(self.asked, asked)
 
 
 def begun(asked: Mapping[str, object], shards: int) -> Table:

@@ -30,7 +30,8 @@ from bili2text.workshop.distillation.labels import (
 from bili2text.workshop.distillation.parts import verify_shard, write_part
 
 TOO_LONG = "too long"
-_FEW = 0.5  # of a shard's samples: with fewer that are good, the teacher is no teacher
+_FEW = 0.5  # of a part's samples: with fewer that are good, the teacher is no teacher
+_ENOUGH = 100  # samples that show it in a later part; the last few of a set may well all be bad
 
 
 class Teacher(Protocol):
@@ -153,7 +154,8 @@ def label_shard(
         for part, numbers in enumerate(labels.parts(shard)):
             if part in absent:
                 found, dropped = _part([samples[n] for n in numbers], labels, teacher, stage)
-                _refuse_few(labels.teacher, len(numbers), dropped)
+                if len(numbers) >= _ENOUGH or numbers.start == labels.first:
+                    _refuse_few(labels.teacher, len(numbers), dropped)
                 write_part(folder, part, found, dropped, labels.vocabulary)
             else:
                 stage.advance(len(numbers))
@@ -215,7 +217,7 @@ def _thought(teacher: Teacher, batch: Sequence[Sample]) -> Iterator[tuple[Label 
 
 
 def _refuse_few(teacher: str, asked_for: int, dropped: Mapping[str, int]) -> None:
-    """Raise ModelError where the first part shows that this teacher does not translate."""
+    """Raise ModelError where a part shows that this teacher does not translate."""
     bad = {why: count for why, count in dropped.items() if why != TOO_LONG}
     short = asked_for - dropped.get(TOO_LONG, 0)
     if short and sum(bad.values()) > _FEW * short:

@@ -13,12 +13,13 @@ from bili2text.progress import Progress
 from bili2text.seq2seq.folder import Product, is_product, read_product
 from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.values import Pair
+from bili2text.workshop.begin import refuse_untrained
 from bili2text.workshop.exports import rknn
 from bili2text.workshop.exports.export_onnx import Order, sources_of, write_onnx
 from bili2text.workshop.exports.export_rknn import Device, write_rknn
 from bili2text.workshop.exports.exported import INT8, Manifest, To, read_manifest
 from bili2text.workshop.folders import whole_folder
-from bili2text.workshop.held import held, refuse_untrained
+from bili2text.workshop.held import held
 from bili2text.workshop.run import Run
 
 SEQ = 64

@@ -20,8 +20,9 @@ from bili2text.seq2seq.ct2 import Seq2Seq
 from bili2text.seq2seq.folder import VOCABULARY, write_product
 from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.values import Way
+from bili2text.workshop.begin import refuse_untrained
 from bili2text.workshop.folders import whole_folder
-from bili2text.workshop.held import held, refuse_untrained
+from bili2text.workshop.held import held
 from bili2text.workshop.measures.scores import likeness
 from bili2text.workshop.run import Run
 

@@ -12,7 +12,7 @@ from bili2text.errors import UsageError
 from bili2text.files import prove_writable, write_whole
 from bili2text.progress import Progress
 from bili2text.seq2seq.values import WAYS
-from bili2text.workshop.held import refuse_untrained
+from bili2text.workshop.begin import refuse_untrained
 from bili2text.workshop.measures import evaluation_text
 from bili2text.workshop.measures.choice import Candidate, Choice, candidate, choose
 from bili2text.workshop.measures.evaluate import EvaluateRequest, Evaluation, TestSet, evaluate

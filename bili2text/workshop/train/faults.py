@@ -54,13 +54,14 @@ def checkpoint(path: Path | None) -> Iterator[None]:
     try:
         yield
     except (pickle.UnpicklingError, EOFError, SafetensorError, json.JSONDecodeError) as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
     except RuntimeError as error:
         if not any(word in str(error) for word in _READER):
             raise
-        raise _damaged(path) from error
+        raise damaged(path) from error
 
 
-def _damaged(path: Path | None) -> ModelError:
+def damaged(path: Path | None) -> ModelError:
+    """Return the error for a checkpoint that cannot be read."""
     shown = path or "the checkpoint"
     return ModelError(f"{shown} is damaged", hint="remove it, to go on from one before it or begin anew")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 
 from transformers import M2M100ForConditionalGeneration, PreTrainedModel
 
-from bili2text.errors import SourceError, UsageError
-from bili2text.progress import Progress
+from bili2text.errors import ModelError, SourceError, UsageError
+from bili2text.progress import Progress, Stage
 from bili2text.seq2seq.codec import Codec
 from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.text_codec import of_qwen, trained
@@ -19,10 +20,13 @@ from bili2text.workshop import checkpoints
 from bili2text.workshop.course import course
 from bili2text.workshop.data.corpus import Split, open_split, split_path
 from bili2text.workshop.data.encoded import Encoded, Ordered, encode, examples_of
-from bili2text.workshop.finetuning import FinetuneRequest, alone, settled, write_down
+from bili2text.workshop.finetuning import FinetuneRequest, settled, write_down
 from bili2text.workshop.folders import whole_folder
+from bili2text.workshop.held import alone
 from bili2text.workshop.run import Run
 from bili2text.workshop.students import STUDENTS
+from bili2text.workshop.train import faults
+from bili2text.workshop.train.card import on_card
 from bili2text.workshop.train.examples import Example
 from bili2text.workshop.train.lesson import Lesson, Trained
 from bili2text.workshop.train.model import build, generation, save_model
@@ -44,15 +48,19 @@ def finetune(request: FinetuneRequest, progress: Progress) -> Trained:
     Raises UsageError where the run is there and not to be gone on with, was begun with other settings or
     pairs, or is finished; SourceError, ModelError, and what `train` raises.
     """
+    on_card(request.device)  # that there is none is said before anything is begun
     run = Run(request.out)
     pairs = open_split(request.data, "train")
     if not len(pairs):
         raise SourceError(f"no pairs to learn from in {request.data}")
-    with alone(run):
+    with alone(run.folder, "training"):
         request = settled(run, request)
-        model, codec = _model_of(run, request, pairs)
+        model, codec = _model_of(run, request, pairs, progress)
         refuse_mismatch(model, codec)
         write_down(run, request)
+        if checkpoints.newest(run.checkpoints) is None:
+            with whole_folder(run.vocabulary) as folder:
+                codec.save(folder)
         lesson = _lesson(run, request, model, codec, pairs, progress)
         progress.note(
             f"{model.num_parameters() / 1e6:.1f}M parameters, {len(lesson.examples):,} examples in "
@@ -64,26 +72,32 @@ def finetune(request: FinetuneRequest, progress: Progress) -> Trained:
     return found
 
 
-def _model_of(run: Run, request: FinetuneRequest, pairs: Split) -> tuple[PreTrainedModel, Codec]:
-    """Return the model to train and its vocabulary, which is in the run's folder from then on."""
+def _model_of(
+    run: Run, request: FinetuneRequest, pairs: Split, progress: Progress
+) -> tuple[PreTrainedModel, Codec]:
+    """Return the model to train and its vocabulary: of the newest checkpoint, or of what is asked for."""
     last = checkpoints.newest(run.checkpoints)
     if last is not None:
-        return load(str(last)), open_codec(run.vocabulary)
+        return _resumed(last), open_codec(run.vocabulary)
     wanted = request.preset.model
-    codec = _student_codec(request, pairs) if wanted.id in STUDENTS else codec_of(wanted.id)
+    codec = _student_codec(request, pairs, progress) if wanted.id in STUDENTS else codec_of(wanted.id)
     if not set(wanted.directions) <= set(codec.ways):
         raise UsageError(
             f"{wanted.id} translates {', '.join(codec.ways)}, not {', '.join(wanted.directions)}",
             hint="change directions in the preset",
         )
     codec.ways = wanted.directions
-    model, codec = _first_model(request, codec, pairs)
-    with whole_folder(run.vocabulary) as folder:
-        codec.save(folder)
-    return model, codec
+    return _first_model(request, codec, pairs)
 
 
-def _student_codec(request: FinetuneRequest, pairs: Split) -> Codec:
+def _resumed(last: Path) -> PreTrainedModel:
+    try:
+        return load(str(last))
+    except ModelError as error:
+        raise faults.damaged(last) from error
+
+
+def _student_codec(request: FinetuneRequest, pairs: Split, progress: Progress) -> Codec:
     name = request.preset.model.id
     if name.startswith("qwen-"):
         if request.vocabulary is None:
@@ -91,8 +105,14 @@ def _student_codec(request: FinetuneRequest, pairs: Split) -> Codec:
                 f"{name} takes its vocabulary from a Qwen", hint="pass its tokenizer.json by --vocabulary"
             )
         return of_qwen(request.vocabulary, STUDENTS[name].vocab)
-    texts = (text for pair in pairs for text in (pair.zh, pair.en))
-    return trained(texts, STUDENTS[name].vocab)
+    with progress.stage("vocabulary", len(pairs), "pairs") as stage:
+        return trained(_texts(pairs, stage), STUDENTS[name].vocab)
+
+
+def _texts(pairs: Split, stage: Stage) -> Iterator[str]:
+    for pair in pairs:
+        yield from (pair.zh, pair.en)
+        stage.advance(1)
 
 
 def _first_model(request: FinetuneRequest, codec: Codec, pairs: Split) -> tuple[PreTrainedModel, Codec]:

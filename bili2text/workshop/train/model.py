@@ -11,6 +11,7 @@ from bili2text.workshop.folders import whole_folder
 from bili2text.workshop.run import Run
 from bili2text.workshop.students import Student
 from bili2text.workshop.train.faults import disk
+from bili2text.workshop.train.quiet import quiet
 
 DROPOUT = 0.1  # NLLB's own (its config.json)
 
@@ -86,7 +87,7 @@ def save_model(model: PreTrainedModel, codec: Codec, run: Run) -> None:
     used = model.config.use_cache
     model.config.use_cache = True  # the trainer turns it off, for itself alone
     try:
-        with whole_folder(run.model) as folder, disk(run.model):
+        with whole_folder(run.model) as folder, disk(run.model), quiet():
             model.save_pretrained(folder)
     finally:
         model.config.use_cache = used

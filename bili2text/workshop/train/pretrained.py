@@ -9,6 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForSeq2SeqLM, M2M100ForConditionalGeneration, MarianMTModel, PreTrainedModel
 from transformers.utils.hub import snapshot_download
 
@@ -19,6 +20,7 @@ from bili2text.seq2seq.open import open_codec
 from bili2text.seq2seq.text_codec import TextCodec, of_nllb
 from bili2text.workshop.run import Run
 from bili2text.workshop.train.model import generation
+from bili2text.workshop.train.quiet import quiet
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _VOCABULARY = (
@@ -35,7 +37,7 @@ def load(name: str) -> PreTrainedModel:
     """
     folder = Path(name).expanduser()
     place = Run(folder).model if Run(folder).model.is_dir() else folder
-    with _had(name):
+    with _had(name), quiet():
         model = AutoModelForSeq2SeqLM.from_pretrained(
             str(place) if place.is_dir() else _hub_id(name),
             use_safetensors=True,
@@ -121,7 +123,7 @@ def _had(name: str) -> Iterator[None]:
     """Turn what transformers and the hub say of a model that cannot be had into one line."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         why = clean_text(_reason(error))[:160]
         raise ModelError(
             f"{clean_text(name)} cannot be loaded: {why}",

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from safetensors.torch import load_model
 from torch import Tensor
 from transformers import PreTrainedModel, PrinterCallback, Seq2SeqTrainer, TrainerState
@@ -24,13 +20,14 @@ from bili2text.files import prove_writable
 from bili2text.progress import Progress, Stage
 from bili2text.seq2seq.codec import Codec
 from bili2text.workshop import checkpoints
-from bili2text.workshop.train import faults
+from bili2text.workshop.train import faults, threads
 from bili2text.workshop.train.arguments import arguments
 from bili2text.workshop.train.batch import Collate, First
-from bili2text.workshop.train.card import capability_of, precision_of
+from bili2text.workshop.train.card import capability_of, on_card, precision_of
 from bili2text.workshop.train.lesson import Lesson, Trained
 from bili2text.workshop.train.loss import IGNORED, Head, Losses, Teacher, summed
-from bili2text.workshop.train.trial import tried
+from bili2text.workshop.train.quiet import quiet
+from bili2text.workshop.train.trial import told, trials, tried
 from bili2text.workshop.train.watch import Watch, impatient, losses_of, rewind
 
 _LIKELY = ("likely_tokens", "likely_logits", "likely_whole")
@@ -42,7 +39,13 @@ class TranslationTrainer(Seq2SeqTrainer):  # type: ignore[misc, unused-ignore]  
     loss_is_scaled_for_ga = True  # `compute_loss` divides by the labels of the whole step
 
     def __init__(
-        self, lesson: Lesson, model: PreTrainedModel, codec: Codec, until: int, callbacks: list[Any]
+        self,
+        lesson: Lesson,
+        model: PreTrainedModel,
+        codec: Codec,
+        until: int,
+        callbacks: list[Any],
+        progress: Progress,
     ) -> None:
         super().__init__(
             model=model,
@@ -55,6 +58,7 @@ class TranslationTrainer(Seq2SeqTrainer):  # type: ignore[misc, unused-ignore]  
         self.remove_callback(PrinterCallback)
         self.lesson, self.codec, self.losses = lesson, codec, Losses.of(lesson.train)
         self._staging = lesson.run.checkpoints
+        self._progress = progress
 
     def compute_loss(
         self,
@@ -102,11 +106,15 @@ class TranslationTrainer(Seq2SeqTrainer):  # type: ignore[misc, unused-ignore]  
         """
         model = self.accelerator.unwrap_model(self.model)
         lesson = self.lesson
-        with self.accelerator.autocast():
+        with (
+            self.accelerator.autocast(),
+            self._progress.stage("try", trials(lesson.dev), "sentences") as stage,
+        ):
             found = tried(
                 model, self.codec, lesson.dev, lesson.decode, lesson.train.batch,
-                lambda batch: self.summed(model, batch),
+                lambda batch: self.summed(model, batch), stage.advance,
             )  # fmt: skip
+        self._progress.note(f"step {self.state.global_step:,}: {told(found, lesson.dev)}")
         self.log(dict(found))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         return found
@@ -125,6 +133,8 @@ class TranslationTrainer(Seq2SeqTrainer):  # type: ignore[misc, unused-ignore]  
         folder = self.lesson.run.checkpoints
         with checkpoints.written(folder, self.state.global_step) as self._staging, faults.disk(folder):
             super()._save_checkpoint(model, trial)
+            if not on_card(self.lesson.device):
+                threads.keep(self._staging / checkpoints.name(self.state.global_step))
         checkpoints.keep_newest(folder, self.lesson.train.keep)
 
     def _no_number(self, what: str) -> RuntimeFailure:
@@ -148,8 +158,9 @@ def train(
 
     `until` is the lesson's last step by default; the learning rate's schedule always spans the whole lesson.
     The order of examples and dropout are those of a training that was never interrupted, so the weights are,
-    too: bit by bit on a CPU. A step takes the next batch x accumulate examples; none before the step it goes
-    on from is read, and none after `until`. `model` holds the trained weights afterwards.
+    too: bit by bit on a CPU, whose number of threads is that of the checkpoint. A step takes the next batch x
+    accumulate examples; none before the step it goes on from is read, and none after `until`. `model` holds
+    the trained weights afterwards.
     Raises RuntimeFailure for a loss that is no number, StorageError, OutOfMemory, DeviceFailure.
     """
     if find_spec("accelerate") is None:
@@ -164,9 +175,11 @@ def train(
     _, remark = precision_of(lesson.train.precision, capability=capability_of(lesson.device))
     if remark:
         progress.warn(remark)
+    if not on_card(lesson.device):
+        threads.settle(last, progress)
     with (
         progress.stage("train", lesson.steps, "steps") as stage,
-        _quiet(),
+        quiet(),
         faults.memory(),
         faults.checkpoint(last),
     ):
@@ -175,17 +188,17 @@ def train(
             load_model(model, last / SAFE_WEIGHTS_NAME)
             state = _state_of(last)
         else:
-            trainer = _trainer(lesson, model, codec, until, stage)
+            trainer = _trainer(lesson, model, codec, until, stage, progress)
             trainer.train(resume_from_checkpoint=str(last) if last else None)
             state = trainer.state
     return _trained(state, lesson, time.monotonic() - began)
 
 
 def _trainer(
-    lesson: Lesson, model: PreTrainedModel, codec: Codec, until: int, stage: Stage
+    lesson: Lesson, model: PreTrainedModel, codec: Codec, until: int, stage: Stage, progress: Progress
 ) -> TranslationTrainer:
     watch = Watch(stage, lesson.run.log, until, lesson.train.patience)
-    return TranslationTrainer(lesson, model, codec, until, [watch])
+    return TranslationTrainer(lesson, model, codec, until, [watch], progress)
 
 
 def _done(checkpoint: Path, until: int, patience: int) -> bool:
@@ -220,20 +233,3 @@ def _teacher(inputs: dict[str, Tensor], temperature: float) -> Teacher | None:
         return None
     tokens, logits, whole = (inputs[name].flatten(0, 1) for name in _LIKELY)
     return Teacher(tokens, logits, whole[:, int(temperature) - 1])
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' remarks and bars off standard error: what the user must know, we say."""
-    said = transformers.utils.logging.get_verbosity()
-    bars = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        transformers.utils.logging.set_verbosity(said)
-        if bars:
-            transformers.utils.logging.enable_progress_bar()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -31,10 +31,12 @@ def tried(
     decode: DecodeSettings,
     batch: int,
     summed: Summed,
+    advance: Callable[[int], None],
 ) -> dict[str, float]:
     """Return eval_loss (mean over the directions), and eval_WAY_loss, eval_WAY_bleu, eval_WAY_chrf of each.
 
-    The loss is that of training, a mean over the labels. No random number is drawn, so that an evaluation
+    The loss is that of training, a mean over the labels. `advance` is told of the examples that are done, as
+    many in all as `trials` says. No random number is drawn, so that an evaluation
     changes nothing of the training around it.
     """
     was_training = model.training
@@ -43,8 +45,8 @@ def tried(
     try:
         with torch.inference_mode():
             for way, examples in dev.items():
-                found[f"eval_{way}_loss"] = _loss(model, codec, examples, batch, summed)
-                said = translated(model, codec, examples, way, decode, batch)
+                found[f"eval_{way}_loss"] = _loss(model, codec, examples, batch, summed, advance)
+                said = translated(model, codec, examples, way, decode, batch, advance)
                 references = [codec.text(one.labels) for one in examples]
                 scored = score(said, references, target_of(way))
                 found |= {f"eval_{way}_bleu": scored.bleu, f"eval_{way}_chrf": scored.chrf}
@@ -54,6 +56,17 @@ def tried(
     return {"eval_loss": sum(losses) / len(losses), **found}
 
 
+def trials(dev: Mapping[Way, Sequence[Example]]) -> int:
+    """Return how often an example is looked at: for its loss, and for its translation."""
+    return 2 * sum(map(len, dev.values()))
+
+
+def told(found: Mapping[str, float], ways: Iterable[Way]) -> str:
+    """Return what a person is told of a trial: its loss, and BLEU on the pairs that were looked at."""
+    bleu = ", ".join(f"{way} {found[f'eval_{way}_bleu']:.1f}" for way in ways)
+    return f"held-out loss {found['eval_loss']:.3f}, BLEU on held-out pairs {bleu}"
+
+
 def translated(
     model: PreTrainedModel,
     codec: Codec,
@@ -61,6 +74,7 @@ def translated(
     way: Way,
     decode: DecodeSettings,
     batch: int,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> list[str]:
     """Return the model's translation of each source, in their order."""
     collate = Collate(codec.pad)
@@ -73,6 +87,7 @@ def translated(
         given = {name: tensors[name].to(model.device) for name in ("input_ids", "attention_mask")}
         rows = model.generate(**given, **asked, do_sample=False)
         made.update(zip(places, (codec.text(row) for row in rows.tolist()), strict=True))
+        advance(len(places))
     return [made[place] for place in range(len(examples))]
 
 
@@ -82,13 +97,19 @@ def _longest(model: PreTrainedModel, decode: DecodeSettings) -> int:
 
 
 def _loss(
-    model: PreTrainedModel, codec: Codec, examples: Sequence[Example], batch: int, summed: Summed
+    model: PreTrainedModel,
+    codec: Codec,
+    examples: Sequence[Example],
+    batch: int,
+    summed: Summed,
+    advance: Callable[[int], None],
 ) -> float:
     collate, total, labels = Collate(codec.pad), 0.0, 0
     for places in _batches(examples, batch):
         tensors = collate([examples[place] for place in places])
         total += float(summed({name: tensor.to(model.device) for name, tensor in tensors.items()}))
         labels += sum(len(examples[place].labels) for place in places)
+        advance(len(places))
     return total / max(labels, 1)
 
 
