@@ -21,6 +21,7 @@ from bili2text.models.catalog import LocalFolder, resolve
 from bili2text.models.store import ModelFolder, Places
 from bili2text.models.wire import Patience
 from bili2text.paths import cache_dir
+from bili2text.plan.footprint import workers
 from bili2text.plan.values import Plan
 from bili2text.planning import Look, Planner
 from bili2text.progress import Progress
@@ -209,6 +210,8 @@ class Loader:
             f"batch {plan.batch_size}, beam {plan.beam_size}, on {plan.device_name}"
         )
         load = Load(folder.path, plan.device, plan.device_index, plan.compute_type, plan.threads)
+        if plan.device == "cpu":
+            load = replace(load, workers=workers(plan.threads, plan.batch_size))
         options = replace(
             self._request.listening.options,
             beam_size=plan.beam_size,

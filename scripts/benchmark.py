@@ -1,6 +1,7 @@
 """This program and its peers on the same recordings, model and machine, in one go: time, memory and errors.
 
-    scripts/benchmark FOLDER [--quick] [--rounds 5] [--threads N] [--only NAME,...] [--json OUT]
+    scripts/benchmark FOLDER [--quick] [--rounds 5] [--slow-rounds N] [--threads N] [--only NAME,...]
+        [--json OUT]
     scripts/benchmark FOLDER --growth [--minutes 1,10,60] [--only NAME,...] [--json OUT]
 
 A FOLDER holds sound with its text beside it: NAME.wav or NAME.flac with NAME.txt, or with NAME.json (a list
@@ -58,8 +59,9 @@ def main() -> int:
         wanted = len(programs) * len(_lengths(options.minutes))
     else:
         count = 1 if options.quick else options.rounds
-        kind, runs = "rounds", _told(rounds(programs, heard, bench, count))
-        wanted = len(programs) * len(heard) * count
+        slow = count if options.slow_rounds is None else min(count, options.slow_rounds)
+        kind, runs = "rounds", _told(rounds(programs, heard, bench, count, slow))
+        wanted = len(heard) * sum(slow if ready.program.slow else count for ready in programs)
     found = {kind: {**about, "wanted": wanted, "runs": [asdict(run) for run in runs]}}
     print(growth_table(found[kind]) if options.growth else rounds_table(found[kind]))
     if options.json:
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--quick", action="store_true", help="one round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--slow-rounds", type=int, help="of those that are slow; default: as many")
     parser.add_argument("--threads", type=int, default=cores(), help="default: every core")
     parser.add_argument("--only", default="", help=f"of: {_names()}")
     parser.add_argument("--model", default="base")

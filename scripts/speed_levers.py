@@ -1,10 +1,17 @@
-"""What each lever of transcribe/cpu.py and transcribe/encoded.py saves: CPU seconds with it and without it.
+"""What each lever of the engine on a CPU saves: CPU seconds, and seconds, with it and without it.
 
-    python scripts/speed_levers.py SOUND [--model base] [--rounds 5] [--threads 2] [--batch 4] [--json FILE]
+    python scripts/speed_levers.py SOUND [--model base] [--rounds 5] [--threads 2] [--batch 8] [--json FILE]
 
 Every run is a process of its own, which decodes the file, cuts it and hears it with the real engine; a round
 runs all ways once, in turn, so that whatever else the machine does falls on all of them. `text` is a digest
-of every segment. `all` has every lever, `none` has none, the others lack one.
+of every segment. `all` has every lever, `none` has none, the others lack one:
+
+memory   the C library keeps what is freed          (transcribe/cpu.py)
+blas     one thread for the log-mel spectrogram     (transcribe/cpu.py)
+asleep   threads that wait do not spin              (transcribe/cpu.py)
+reuse    sound is encoded once                      (transcribe/encoded.py)
+workers  parts of a batch side by side              (transcribe/abreast.py)
+short    short sound in short windows               (transcribe/shorter.py)
 """
 
 from __future__ import annotations
@@ -17,12 +24,13 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from bili2text.transcribe import cpu
 
-LEVERS = ("memory", "blas", "reuse")
+LEVERS = ("memory", "blas", "asleep", "reuse", "workers", "short")
 WAYS = {"all": (), "none": LEVERS, **{f"without {name}": (name,) for name in LEVERS}}
 
 
@@ -33,7 +41,7 @@ def main() -> int:
     parser.add_argument("--model", default="base")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -49,7 +57,11 @@ def main() -> int:
         peak = max(run["peak_mib"] for run in found)
         texts = sorted({run["text"] for run in found})
         spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
-        print(f"{way:16}{statistics.median(seconds):8.1f} s ({spread}) {peak:6.0f} MiB  {' '.join(texts)}")
+        wall = statistics.median(run["seconds"] for run in found)
+        print(
+            f"{way:16}{statistics.median(seconds):8.1f} CPU s ({spread}) {wall:8.1f} s {peak:6.0f} MiB"
+            f"  {' '.join(texts)}"
+        )
     if options.json:
         options.json.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
     return 0
@@ -60,6 +72,8 @@ def child(off: tuple[str, ...]) -> dict[str, Any]:
     environ = dict(os.environ)
     if "blas" not in off:
         environ |= cpu.one_blas_thread(environ)
+    if "asleep" not in off:
+        environ |= cpu.threads_that_sleep(environ)
     done = subprocess.run(
         [sys.executable, *sys.argv, "--child", ",".join(off)],
         stdout=subprocess.PIPE,
@@ -79,6 +93,7 @@ def measured(options: argparse.Namespace, off: tuple[str, ...]) -> dict[str, Any
     from bili2text.audio.speech import SpeechDetector, judged
     from bili2text.models.store import Places, find
     from bili2text.paths import cache_dir
+    from bili2text.plan.footprint import workers
     from bili2text.transcribe.ct2 import Ct2Engine
     from bili2text.transcribe.encoded import Encoded
     from bili2text.transcribe.engine import DecodeOptions, Load
@@ -87,10 +102,14 @@ def measured(options: argparse.Namespace, off: tuple[str, ...]) -> dict[str, Any
     folder = find(options.model, Places(cache_dir(os.environ), None, os.environ))
     if folder is None:
         sys.exit(f"{options.model} is not on this disk")
-    load = Load(folder.path, "cpu", compute_type="int8", threads=options.threads)
+    many = 1 if "workers" in off else workers(options.threads, options.batch)
+    load = Load(folder.path, "cpu", compute_type="int8", threads=options.threads, workers=many)
     engine = Ct2Engine(load, DecodeOptions())
     if "reuse" in off:
         engine._encoded = Encoded(0)  # noqa: SLF001 - there is no option for what changes no text
+    if "short" in off:
+        engine._short = False  # noqa: SLF001 - nor for what is measured to be no worse
+    began = time.monotonic()
     with Decoder(options.sound) as decoder:
         sound = judged((block.samples for block in decoder.blocks()), SpeechDetector())
         how = Listening(batch_size=options.batch)
@@ -99,6 +118,7 @@ def measured(options: argparse.Namespace, off: tuple[str, ...]) -> dict[str, Any
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
+        "seconds": round(time.monotonic() - began, 2),
         "peak_mib": round(used.ru_maxrss / 1024, 1),
         "text": hashlib.sha256(said.encode()).hexdigest()[:12],
     }

@@ -42,6 +42,8 @@ _RATES = {1: (65.0, 37.0, 1.0), 2: (42.0, 19.0, 2.5), 4: (42.0, 19.0, 5.0)}
 _STEP_SECONDS = 0.01  # what a step of the decoder takes however small the model
 _SECONDS = 28.0  # of sound in a window, as audio/chunks.py cuts it
 _SAID = 100  # tokens in a window of speech, about
+_WORKERS = 8  # parts of a batch side by side: each takes memory, and the caches are shared
+_USED = 0.8  # share of the threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +138,25 @@ def on_card(dims: Dims, setting: Setting, sms: int) -> Footprint:
     )
 
 
-def on_cpu(dims: Dims, setting: Setting, tokens: int | None = None) -> Footprint:
+def on_cpu(
+    dims: Dims, setting: Setting, tokens: int | None = None, *, workers: int | None = None
+) -> Footprint:
     """Return the RAM of the whole process at its peak: an upper bound of all that docs/memory.md measured.
 
     A CPU takes float32 where half precision is asked for. `tokens` are those in the decoder, where they are
-    known: to compare with a measurement. Raises KeyError for an unknown compute type.
+    known: to compare with a measurement. So many `workers` encode a window each at a time; None: one encodes
+    the whole batch. Raises KeyError for an unknown compute type.
     """
     tokens = tokens or setting.tokens
     compute_type = _ON_CPU.get(setting.compute_type, setting.compute_type)
     weight, number = BYTES[compute_type]
     unit = FRAMES * dims.width * number
     held = setting.batch_size * unit
+    if workers is not None:
+        setting = replace(setting, encoder_batch=workers)
     plain = _stages(dims, setting, number, weight, held=held, tokens=tokens)
     weights = stages.weights_bytes(dims, compute_type) / _MIB
-    kept = _KEPT_UNITS * unit / _MIB
+    kept = (workers or 1) * _KEPT_UNITS * unit / _MIB
     rows = setting.batch_size * setting.beam_size
     return replace(
         plain,
@@ -162,6 +169,18 @@ def on_cpu(dims: Dims, setting: Setting, tokens: int | None = None) -> Footprint
         load=stages.loading(dims, compute_type) / _MIB - weights,
         beside="program",
     )
+
+
+def workers(threads: int, batch: int) -> int:
+    """Return in how many parts a batch is best computed side by side on a CPU; each has threads // them.
+
+    Two threads for one call wait for each other: 8 windows of base, four at a time, took 2 cores 12.9 CPU
+    seconds and 7.8 s with two threads for each call, 10.5 and 5.5 s in two parts of one thread
+    (docs/benchmark.md). So there are as many parts as threads, but no more than windows; fewer where they
+    would leave more than a fifth of the threads idle, as eight of 12 would.
+    """
+    most = max(1, min(threads, batch, _WORKERS))
+    return next(one for one in range(most, 0, -1) if one == 1 or threads // one * one >= _USED * threads)
 
 
 def cpu_speed(dims: Dims, setting: Setting, cores: int) -> float:

@@ -24,21 +24,22 @@ from numpy.typing import NDArray
 
 from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import PrecisionFailure, UsageError
+from bili2text.models.weights import read_dims
 from bili2text.segments import Segment, Word
+from bili2text.transcribe.abreast import Abreast, parts
 from bili2text.transcribe.ct2_errors import translated
 from bili2text.transcribe.encoded import Encoded
-from bili2text.transcribe.engine import USUAL, WINDOW_SECONDS, Decoded, DecodeOptions, Effort, Load, Window
+from bili2text.transcribe.engine import USUAL, Decoded, DecodeOptions, Effort, Load, Window
+from bili2text.transcribe.shorter import HOP, WHOLE, WIDEST, frames
 from bili2text.transcribe.tokens import Piece, pieces
 
 View = Any  # what CTranslate2 hands out has no types: a StorageView, or a result of one
 
 _SEED = 20240229  # any constant: sampling at a temperature gives the same text on every run
-_FRAMES = 3000  # of log-mel in a window
 # A card that computes nonsense in a precision gives token 0, which is "!", for ever: the largest of many NaN
 # is the first (SYSTRAN/faster-whisper#689)
 _NONSENSE = 0
 _NONSENSE_TOKENS = 16
-_HOP = 160  # samples a frame
 _KEPT = 4  # windows in which the language was looked for; 3 MiB each for base, 7.5 for large-v3
 
 
@@ -50,12 +51,14 @@ class Ct2Engine:
         self._options = options
         self._load = load
         self._sampled = False  # whether this load of the model drew random numbers
+        self._abreast = Abreast(load.workers)
         self._place = "the GPU" if load.device == "cuda" else "memory"
         # on Windows, sound encoded on the card and decoded there in a second call may come out wrong
         # (OpenNMT/CTranslate2#2089): it takes the way through RAM
         self._apart = load.device == "cuda" and sys.platform == "win32"
         # on a CPU several windows at once are no quicker; one by one each depends on itself alone
         self._one_by_one = load.device == "cpu"
+        self._short = self._one_by_one and read_dims(load.folder / "model.bin").width <= WIDEST
         self._encoded = Encoded(_KEPT)
         ctranslate2.set_random_seed(_SEED)
         with translated(self._place):
@@ -64,7 +67,8 @@ class Ct2Engine:
                 device=load.device,
                 device_index=load.device_index,
                 compute_type=load.compute_type,
-                cpu_threads=load.threads,
+                cpu_threads=load.threads // load.workers,
+                num_workers=load.workers,
                 local_files_only=True,
             )
         self.multilingual = bool(self._whisper.model.is_multilingual)
@@ -95,12 +99,17 @@ class Ct2Engine:
     def languages(self, sounds: tuple[NDArray[np.float32], ...]) -> tuple[dict[str, float], ...]:
         """Return, for each window of sound, the probability of each language."""
         with translated(self._place):
-            encoded = self._encode(list(sounds))
-            found = self._whisper.model.detect_language(encoded)
-        if self._one_by_one:
-            for sound, output in zip(sounds, np.asarray(encoded), strict=True):
-                self._encoded.keep(sound, output.copy())  # a view would hold all of them
+            if self._one_by_one:
+                found = self._abreast.map(self._language, sounds)
+            else:
+                found = self._whisper.model.detect_language(self._encode(list(sounds)))
         return tuple({token[2:-2]: float(probability) for token, probability in one} for one in found)
+
+    def _language(self, sound: NDArray[np.float32]) -> list[tuple[str, float]]:
+        encoded = self._encode_apart([sound])
+        self._encoded.keep(sound, encoded[0])
+        found: list[tuple[str, float]] = self._whisper.model.detect_language(_together([encoded]))[0]
+        return found
 
     def decode(self, windows: tuple[Window, ...], effort: Effort = USUAL) -> tuple[Decoded, ...]:
         """Return what each window said, in order; all have the same language."""
@@ -108,60 +117,88 @@ class Ct2Engine:
         if effort.bare:
             windows = tuple(replace(window, previous=(), prompt=None, hotwords=None) for window in windows)
         prompts = [self._prompt(window, options) for window in windows]
-        starts = [prompt.index(self._tokenizer(windows[0].language).sot) for prompt in prompts]
-        # CTranslate2 wants the text to begin at the same place in every prompt of a batch
-        found: dict[int, Decoded] = {}
-        for start in sorted(set(starts)):
-            same = [index for index, one in enumerate(starts) if one == start]
-            together = tuple(windows[index] for index in same)
-            decoded = self._decode_together(together, [prompts[index] for index in same], options)
-            found.update(zip(same, decoded, strict=True))
-        return tuple(found[index] for index in range(len(windows)))
-
-    def _decode_together(
-        self, windows: tuple[Window, ...], prompts: list[list[int]], options: DecodeOptions
-    ) -> tuple[Decoded, ...]:
         with translated(self._place):
-            hypotheses, decoded = self._first(windows, prompts, options)
             return tuple(
                 self._again(window, prompt, hypothesis, options)
                 if self._fails(hypothesis) and len(options.temperatures) > 1
                 else result
-                for window, prompt, hypothesis, result in zip(
-                    windows, prompts, hypotheses, decoded, strict=True
+                for window, prompt, (hypothesis, result) in zip(
+                    windows, prompts, self._first(windows, prompts, options), strict=True
                 )
             )
 
     def _first(
         self, windows: tuple[Window, ...], prompts: list[list[int]], options: DecodeOptions
-    ) -> tuple[list[_Hypothesis], tuple[Decoded, ...]]:
+    ) -> list[tuple[_Hypothesis, Decoded]]:
         """Decode all windows at the first temperature. What was encoded is let go before a model is."""
-        temperature = options.temperatures[0]
-        if temperature > 0:
+        if options.temperatures[0] > 0:
             self._reseed()
+        elif len(windows) > 1 and self._abreast.workers < self._load.workers:
+            self._reload(self._load.workers)
+        batches = self._batches(windows, prompts)
+        done = self._abreast.map(
+            lambda batch: self._batch(
+                [windows[one] for one in batch], [prompts[one] for one in batch], options
+            ),
+            batches,
+        )
+        found = {
+            one: said
+            for batch, all_said in zip(batches, done, strict=True)
+            for one, said in zip(batch, all_said, strict=True)
+        }
+        return [found[one] for one in range(len(windows))]
+
+    def _batches(self, windows: tuple[Window, ...], prompts: list[list[int]]) -> list[list[int]]:
+        """Return which windows are decoded together: by number, enough batches for all workers.
+
+        In one batch CTranslate2 wants sound of one length, and prompts whose text begins at the same place.
+        """
+        alike: dict[tuple[int, int], list[int]] = {}
+        for number, (window, prompt) in enumerate(zip(windows, prompts, strict=True)):
+            start = prompt.index(self._tokenizer(window.language).sot)
+            alike.setdefault((start, self._frames(window.samples)), []).append(number)
+        return [
+            same[part]
+            for _, same in sorted(alike.items())
+            for part in parts(len(same), round(self._abreast.workers * len(same) / len(windows)))
+        ]
+
+    def _batch(
+        self, windows: Sequence[Window], prompts: list[list[int]], options: DecodeOptions
+    ) -> list[tuple[_Hypothesis, Decoded]]:
         encoded = self._encode([window.samples for window in windows])
-        hypotheses = self._generate(encoded, prompts, temperature, windows[0].language, options)
-        return hypotheses, self._finish(windows, encoded, hypotheses)
+        hypotheses = self._generate(encoded, prompts, options.temperatures[0], windows[0].language, options)
+        return list(zip(hypotheses, self._finish(windows, encoded, hypotheses), strict=True))
 
     def _reseed(self) -> None:
         """Make the next sampling draw from the start of the seed's numbers, by loading the model anew.
 
         CTranslate2 keeps one generator for each worker thread and seeds it once, when it is first asked
-        (src/random.cc, src/cuda/random.cu); `unload_model` keeps the threads. A new model has new ones.
+        (src/random.cc, src/cuda/random.cu); `unload_model` keeps the threads. A new model has new ones, and
+        one worker alone, for which of several takes a call is chance.
         """
-        if self._sampled:
-            self._whisper.model.unload_model()  # first: there may be no room for two
-            self._whisper.model = ctranslate2.models.Whisper(
-                str(self._load.folder),
-                device=self._load.device,
-                device_index=self._load.device_index,
-                compute_type=self._load.compute_type,
-                intra_threads=self._load.threads,
-            )
+        if self._sampled or self._abreast.workers > 1:
+            self._reload(1)
         self._sampled = True
+
+    def _reload(self, workers: int) -> None:
+        self._whisper.model.unload_model()  # first: there may be no room for two
+        self._whisper.model = ctranslate2.models.Whisper(
+            str(self._load.folder),
+            device=self._load.device,
+            device_index=self._load.device_index,
+            compute_type=self._load.compute_type,
+            inter_threads=workers,
+            intra_threads=self._load.threads // workers,
+        )
+        self._abreast.close()
+        self._abreast = Abreast(workers)
+        self._sampled = False
 
     def close(self) -> None:
         """Let go of the model and its memory."""
+        self._abreast.close()
         self._whisper.model.unload_model()
 
     def _encode(self, sounds: list[NDArray[np.float32]]) -> View:
@@ -186,11 +223,14 @@ class Ct2Engine:
         return np.asarray(self._whisper.model.encode(view, to_cpu=True))
 
     def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the log-mel spectrogram of exactly one window, silence after the sound as in training."""
-        length = int(WINDOW_SECONDS * SAMPLE_RATE)
-        padded = np.pad(samples[:length], (0, max(0, length - len(samples))))
-        found: NDArray[np.float32] = self._whisper.feature_extractor(padded)[..., :_FRAMES]
+        """Return the log-mel spectrogram of one window, silence after the sound as in training."""
+        count = self._frames(samples)
+        padded = np.pad(samples[: count * HOP], (0, max(0, count * HOP - len(samples))))
+        found: NDArray[np.float32] = self._whisper.feature_extractor(padded)[..., :count]
         return found
+
+    def _frames(self, samples: NDArray[np.float32]) -> int:
+        return frames(len(samples)) if self._short else WHOLE
 
     def _tokenizer(self, language: str) -> Tokenizer:
         if language not in self._tokenizers:
@@ -331,7 +371,7 @@ class Ct2Engine:
 
     def _finish(
         self,
-        windows: tuple[Window, ...],
+        windows: Sequence[Window],
         encoded: View,
         hypotheses: list[_Hypothesis],
     ) -> tuple[Decoded, ...]:
@@ -384,7 +424,7 @@ class Ct2Engine:
         tokenizer: Tokenizer,
         encoded: View,
         found: list[tuple[Piece, ...]],
-        windows: tuple[Window, ...],
+        windows: Sequence[Window],
     ) -> list[list[tuple[Word, ...]]]:
         """Return the words of each piece of each window, aligned by cross-attention."""
         drafts: list[list[dict[str, Any]]] = [
@@ -398,7 +438,7 @@ class Ct2Engine:
                 [drafts[index] for index in spoken],
                 tokenizer,
                 encoded if len(spoken) == len(drafts) else _rows(encoded, spoken),
-                _FRAMES,
+                self._frames(windows[0].samples),
                 self._options.prepend_punctuations,
                 self._options.append_punctuations,
                 0.0,

@@ -109,6 +109,7 @@ class Load:
     device_index: int = 0
     compute_type: str = "default"
     threads: int = 0  # CPU threads; 0: CTranslate2 decides
+    workers: int = 1  # windows, or parts of a batch, computed side by side; they share the threads
 
 
 class Engine(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarking.values import OURS, Program
+from benchmarking.values import ALIKE, OURS, Program
 
 _HERE = Path(__file__).resolve().parent
 _CT2 = ("--device", "cpu", "--compute_type", "int8", "--threads", "{threads}")
@@ -20,7 +20,7 @@ _WCT2_RUN = ("{bin}/whisper-ctranslate2", "{audio}", "--model_directory", "{mode
 
 PROGRAMS = (
     Program(OURS, (), "ctranslate2", _OURS, prints=_HEARD, fine=(0, 6)),
-    Program(f"{OURS}-beam5", (), "ctranslate2", (*_OURS, "--beam-size", "5"), prints=_HEARD, fine=(0, 6)),
+    Program(ALIKE, (), "ctranslate2", (*_OURS, "--beam-size", "5"), prints=_HEARD, fine=(0, 6)),
     Program(
         "faster-whisper", ("faster-whisper",), "ctranslate2", (*_FASTER_WHISPER, "0"),
         language=("{language}",), prints=r"^segment: ", text="lines",
@@ -35,15 +35,17 @@ PROGRAMS = (
         "openai-whisper", ("openai-whisper",), "torch",
         ("{bin}/whisper", "{audio}", "--model", "{model}", "--device", "cpu", "--fp16", "False",
          "--threads", "{threads}", *_FILES),
+        slow=True,
     ),
     Program(
         "pywhispercpp", ("pywhispercpp",), "ggml",
         ("{python}", str(_HERE / "pywhispercpp_child.py"), "{audio}", "{model}", "{threads}"),
-        language=("{language}",), prints=r"^segment: ", text="lines",
+        language=("{language}",), prints=r"^segment: ", text="lines", slow=True,
     ),
     Program(
         "whisperx", ("whisperx",), "ctranslate2",
         ("{bin}/whisperx", "{audio}", "--model", "{model}", *_CT2, *_FILES, "--batch_size", "8",
          "--no_align"),
+        slow=True,
     ),
 )  # fmt: skip

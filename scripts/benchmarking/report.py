@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarking.values import OURS, Run
+from benchmarking.values import ALIKE, OURS, Run
 
 MEASURED = Path(__file__).resolve().parents[2] / "docs" / "measurements" / "benchmark.json"
 _NONE = "–"
@@ -57,10 +57,10 @@ def growth_table(found: Mapping[str, Any]) -> str:
 
 
 def shares(runs: Iterable[Run], program: str, of: Callable[[Run], float]) -> tuple[float, ...]:
-    """Return, for each round, our value as a part of the program's; a round that one of them failed in
-    is left out."""
+    """Return, for each round, our value with the others' beam as a part of the program's; a round that one
+    of them failed in is left out."""
     whole = [run for run in runs if not run.why]
-    mine = {run.round: of(run) for run in whole if run.program == OURS}
+    mine = {run.round: of(run) for run in whole if run.program == ALIKE}
     return tuple(mine[run.round] / of(run) for run in whole if run.program == program and run.round in mine)
 
 
@@ -95,8 +95,10 @@ def _row(name: str, runs: Sequence[Run]) -> list[str]:
     failed = (
         f" ({len(own) - len(whole)} of {len(own)} failed: {_plain(own)})" if len(whole) < len(own) else ""
     )
+    count = max(run.round for run in runs)
+    fewer = f" ({len(own)} of {count} rounds)" if len(own) < count else ""
     return [
-        name + failed,
+        name + fewer + failed,
         f"{median(run.cpu for run in whole):.1f}",
         _share(name, shares(runs, name, lambda run: run.cpu)),
         f"{median(run.wall for run in whole):.1f}",
@@ -112,7 +114,7 @@ def _plain(runs: Iterable[Run]) -> str:
 
 
 def _share(name: str, found: Sequence[float]) -> str:
-    if not found or name == OURS:
+    if not found or name == ALIKE:
         return _NONE
     span = f" ({min(found):.2f} to {max(found):.2f})" if len(found) > 1 else ""
     return f"{median(found):.2f}{span}"

@@ -68,14 +68,17 @@ def prepare(program: Program, bench: Bench, sound: Sound) -> Ready:
     return ready
 
 
-def rounds(programs: Sequence[Ready], sounds: Sequence[Sound], bench: Bench, count: int) -> Iterator[Run]:
+def rounds(
+    programs: Sequence[Ready], sounds: Sequence[Sound], bench: Bench, count: int, slow: int | None = None
+) -> Iterator[Run]:
     """Yield every run: in each round every program hears every recording once, in turn; each round begins
-    with another program."""
+    with another program. The slow ones take part in the first `slow` rounds; None: in all."""
     for number in range(1, count + 1):
         first = (number - 1) % max(1, len(programs))
         for sound in sounds:
             for ready in (*programs[first:], *programs[:first]):
-                yield tried(ready, sound, bench, number)
+                if slow is None or number <= slow or not ready.program.slow:
+                    yield tried(ready, sound, bench, number)
 
 
 def tried(ready: Ready, sound: Sound, bench: Bench, number: int) -> Run:

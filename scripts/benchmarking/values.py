@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 OURS = "bili2text"
+ALIKE = f"{OURS}-beam5"  # with the beam that the others have: what they are compared with
 
 Format = Literal["ctranslate2", "torch", "ggml"]
 
@@ -39,6 +40,7 @@ class Program:
     prints: str = r"\[[0-9:.]+ --> [0-9:.]+\]"  # what its first line of text matches; "": it prints none
     text: Literal["file", "lines"] = "file"  # where its text is: {out}/*.txt, or the lines that match
     fine: tuple[int, ...] = (0,)  # exit codes of a run that is whole
+    slow: bool = False  # several times as slow as the others: takes part in fewer rounds
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bili2text.models.catalog import CARDS, Dims, card_named
 from bili2text.models.weights import check_shape, read_dims
 from bili2text.plan import stages
-from bili2text.plan.footprint import COMPUTE_TYPES, Setting, cpu_speed, on_card, on_cpu
+from bili2text.plan.footprint import COMPUTE_TYPES, Setting, cpu_speed, on_card, on_cpu, workers
 from bili2text.plan.stages import weights_bytes
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
@@ -168,6 +168,25 @@ def test_more_work_on_a_cpu_is_slower_and_more_cores_are_not() -> None:
     assert speeds == sorted(speeds, reverse=True)
     assert cpu_speed(dims_of("base"), setting, 8) > cpu_speed(dims_of("base"), setting, 4)
     assert cpu_speed(dims_of("base"), setting, 4) > cpu_speed(dims_of("base"), Setting("float32", 4), 4)
+
+
+@given(threads=st.integers(0, 256), batch=st.integers(1, 64))
+def test_workers_share_nearly_all_threads_and_none_is_without_a_window(threads: int, batch: int) -> None:
+    count = workers(threads, batch)
+    assert 1 <= count <= min(batch, max(threads, 1))
+    assert count == 1 or count * (threads // count) >= 0.8 * threads
+
+
+def test_as_many_workers_as_cores_up_to_eight() -> None:
+    assert [workers(cores, 16) for cores in (1, 2, 4, 8, 12, 16, 64)] == [1, 2, 4, 8, 6, 8, 8]
+    assert workers(8, 1) == 1
+
+
+def test_more_workers_hold_more_of_what_they_compute_with() -> None:
+    base, setting = dims_of("base"), Setting("int8", 8)
+    found = [on_cpu(base, setting, workers=count).peak for count in (1, 2, 4, 8)]
+    assert found == sorted(found)
+    assert found[0] < found[-1]
 
 
 def test_a_made_model_has_the_shape_asked_for_and_speaks(base_folder: Path, tmp_path: Path) -> None:

@@ -241,7 +241,10 @@ def test_what_is_really_said_over_and_over_stays(tiny: Ct2Engine, samples: Path)
     assert "".join(segment.text for segment in looked.segments).lower().count("lazy dog") >= 4
 
 
-def test_a_tone_that_the_model_takes_for_words_leaves_none(tiny: Ct2Engine) -> None:
+def test_a_tone_that_the_model_takes_for_words_leaves_none(
+    tiny: Ct2Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiny, "_short", False)  # in a short window it takes the tone for nothing
     tone = 0.2 * np.sin(2 * np.pi * 440 * np.arange(12 * SAMPLE_RATE) / SAMPLE_RATE)
     one = as_chunk(tone.astype(np.float32))
     first = first_pass(tiny, one)

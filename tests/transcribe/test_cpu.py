@@ -20,7 +20,7 @@ import json, os, sys
 from bili2text.transcribe import cpu
 folder, clip, lean = sys.argv[1:]
 if lean == "lean":
-    os.environ |= cpu.one_blas_thread(os.environ)
+    os.environ |= cpu.one_blas_thread(os.environ) | cpu.threads_that_sleep(os.environ)
     kept = cpu.keep_memory()
     assert kept == cpu._glibc(), "glibc refused"
 from pathlib import Path
@@ -63,9 +63,11 @@ def test_text_and_scores_are_the_same_with_and_without_what_makes_a_cpu_cheaper(
     assert "brown fox" in str(lean)
 
 
-def test_blas_has_one_thread_unless_the_user_said_otherwise() -> None:
+def test_threads_are_few_and_sleep_unless_the_user_said_otherwise() -> None:
     assert cpu.one_blas_thread({}) == {"OPENBLAS_NUM_THREADS": "1"}
     assert cpu.one_blas_thread({"OPENBLAS_NUM_THREADS": "3"}) == {}
+    assert cpu.threads_that_sleep({}) == {"OMP_WAIT_POLICY": "PASSIVE"}
+    assert cpu.threads_that_sleep({"OMP_WAIT_POLICY": "ACTIVE"}) == {}
 
 
 def test_the_memory_of_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

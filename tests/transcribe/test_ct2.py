@@ -24,7 +24,7 @@ from bili2text.errors import (
 )
 from bili2text.transcribe.ct2 import Ct2Engine, compression_ratio
 from bili2text.transcribe.ct2_errors import meaning
-from bili2text.transcribe.engine import DecodeOptions, Load, Window
+from bili2text.transcribe.engine import DecodeOptions, Effort, Load, Window
 from bili2text.transcribe.run import Heard, Listening, listen
 
 
@@ -70,6 +70,39 @@ def test_text_does_not_depend_on_the_batch(tiny: Ct2Engine, samples: Path) -> No
     ]
     assert texts[0] == texts[1] == texts[2]
     assert len(texts[0]) >= 4
+
+
+def test_windows_of_all_lengths_side_by_side_say_what_each_says_alone(
+    tiny: Ct2Engine, tiny_en_folder: Path, samples: Path
+) -> None:
+    clip = sound(samples / "en" / "quick_brown_fox.wav")
+    windows = tuple(
+        Window(np.resize(clip, seconds * SAMPLE_RATE), "en") for seconds in (3, 28, 9, 20, 14, 24, 5)
+    )
+    several = Ct2Engine(
+        Load(tiny_en_folder, "cpu", compute_type="int8", threads=3, workers=3), DecodeOptions()
+    )
+    effort = Effort(temperatures=(0.0,))
+    together = several.decode(windows, effort)
+    several.close()
+    assert together == tuple(tiny.decode((window,), effort)[0] for window in windows)
+
+
+def test_a_sampled_text_does_not_depend_on_who_of_several_workers_is_free(
+    tiny_en_folder: Path, samples: Path
+) -> None:
+    several = Ct2Engine(
+        Load(tiny_en_folder, "cpu", compute_type="float32", threads=3, workers=3), DecodeOptions()
+    )
+    clip = sound(samples / "en" / "counting.wav")
+    noise = np.random.default_rng(7).normal(0, 0.06, len(clip)).astype(np.float32)
+    windows = (Window(clip * 0.3 + noise, "en"), Window(np.resize(clip, 20 * SAMPLE_RATE), "en"))
+    found = []
+    for _ in range(3):
+        several.decode(windows, Effort(temperatures=(0.0,)))
+        found.append(several.decode(windows, Effort(temperatures=(1.0,))))
+    several.close()
+    assert found[0] == found[1] == found[2]
 
 
 def test_every_language_of_the_clips_that_base_knows_is_detected(base: Ct2Engine, samples: Path) -> None:
