@@ -87,6 +87,7 @@ def child(off: tuple[str, ...]) -> dict[str, Any]:
 def measured(options: argparse.Namespace, off: tuple[str, ...]) -> dict[str, Any]:
     """Hear the file in this process; the peak is that of the whole of it."""
     if "memory" not in off:
+        cpu.one_heap()
         cpu.keep_memory()
     from bili2text.audio.chunks import CutRules, chunks
     from bili2text.audio.decode import Decoder

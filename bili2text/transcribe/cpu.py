@@ -13,30 +13,23 @@ _TOP = 64 << 20  # bytes taken from the system at once
 _INT_MAX = 2**31 - 1
 
 
+def one_heap() -> bool:
+    """Have all threads take memory from one heap, and return whether they will. Before any is started.
+
+    Another thread's heap of glibc's own has room for 64 MiB at once: what is larger, as the encoder's buffers
+    are, is taken from the system each time (malloc/arena.c, HEAP_MAX_SIZE). Values: mallopt(3).
+    """
+    return _set((_ARENA_MAX, 1))
+
+
 def keep_memory() -> bool:
     """Have glibc keep what is freed, and return whether it will. For a process that ends with its model.
 
     The encoder frees buffers of up to 70 MiB after each call: glibc hands them back to the system, which
     clears their pages again for the next call. What is kept is used again, so the peak stays what it was.
-    One arena, for no thread finds what another one's holds. Values: mallopt(3).
+    Values: mallopt(3).
     """
-    if sys.platform != "linux" or not _glibc():
-        return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return False
-    # each, whatever the others said
-    said = [
-        mallopt(name, value)
-        for name, value in (
-            (_ARENA_MAX, 1),
-            (_MMAP_MAX, 0),
-            (_TRIM_THRESHOLD, _INT_MAX),
-            (_TOP_PAD, _TOP),
-        )
-    ]
-    return all(said)
+    return _set((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _INT_MAX), (_TOP_PAD, _TOP))
 
 
 def one_blas_thread(environ: Mapping[str, str]) -> dict[str, str]:
@@ -58,6 +51,18 @@ def threads_that_sleep(environ: Mapping[str, str]) -> dict[str, str]:
     """
     name = "OMP_WAIT_POLICY"
     return {} if name in environ else {name: "PASSIVE"}
+
+
+def _set(*wanted: tuple[int, int]) -> bool:
+    """Tell glibc, and return whether it took all of it; False where there is no glibc."""
+    if sys.platform != "linux" or not _glibc():
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    said = [mallopt(name, value) for name, value in wanted]  # each, whatever the others said
+    return all(said)
 
 
 def _glibc() -> bool:

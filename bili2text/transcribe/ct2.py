@@ -285,7 +285,9 @@ class Ct2Engine:
         longest = max(len(prompt) for prompt in prompts)
         max_length = self._whisper.max_length
         if options.max_new_tokens is not None:
-            max_length = min(max_length, longest + options.max_new_tokens)
+            # of the length it is given CTranslate2 decodes half at most (OpenNMT/CTranslate2#1856)
+            new = options.max_new_tokens
+            max_length = min(max_length, max(2 * new, longest - 1 + new))
         results = self._whisper.model.generate(
             encoded,
             prompts,

@@ -125,14 +125,18 @@ def end_token(folder: str) -> int:
 
 
 def forced(task: Task) -> dict[str, Any]:
-    """Return the options of faster-whisper, and of ours, under which each text has `task.tokens` tokens.
+    """Return the options of ours under which each text has `task.tokens` tokens."""
+    return {"max_new_tokens": task.tokens, "suppress_tokens": (-1, end_token(task.folder))}
 
-    CTranslate2 decodes no more than half of the length it is given (src/models/whisper.cc, `generate`), and
-    that is `max_new_tokens` and the prompt: three or four tokens, or one or two where there is no language.
+
+def forced_on_peer(task: Task) -> dict[str, Any]:
+    """Return the options of faster-whisper under which each text has `task.tokens` tokens.
+
+    CTranslate2 decodes no more than half of the length it is given (OpenNMT/CTranslate2#1856), and there that
+    is `max_new_tokens` and the prompt: three or four tokens, or one or two where there is no language.
     """
-    end = end_token(task.folder)
-    prompt = 3 if end == _MULTILINGUAL_END else 1  # one more makes the half no larger
-    return {"max_new_tokens": 2 * task.tokens - prompt, "suppress_tokens": (-1, end)}
+    prompt = 3 if end_token(task.folder) == _MULTILINGUAL_END else 1  # one more makes the half no larger
+    return {**forced(task), "max_new_tokens": 2 * task.tokens - prompt}
 
 
 def _status(field: str) -> int:

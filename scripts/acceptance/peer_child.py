@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from acceptance.child_tools import forced
+from acceptance.child_tools import forced_on_peer
 from acceptance.children import say
 from acceptance.clock import LANGUAGE, turns
 from acceptance.values import Json, Task, task_of
@@ -77,7 +77,7 @@ def _in_our_windows(
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     cuts = our_windows(Path(task.sound))
-    options = {**_common(task), **forced(task)}
+    options = {**_common(task), **forced_on_peer(task)}
     rules = VadOptions(max_speech_duration_s=_WINDOW, min_silence_duration_ms=_PAUSE_MS)
 
     def run() -> Json:

@@ -131,6 +131,29 @@ def test_words_lie_within_their_recording_and_in_order(base: Ct2Engine, samples:
     assert second.start - first.start == pytest.approx(5 + len(spoken) / SAMPLE_RATE, abs=0.25)
 
 
+@pytest.mark.parametrize("prompt", [None, "word " * 60])
+def test_so_many_new_tokens_are_decoded_and_no_more(base_folder: Path, prompt: str | None) -> None:
+    end = 50257  # forbidden, so that a text ends at the limit alone
+    options = DecodeOptions(
+        beam_size=1, max_new_tokens=30, initial_prompt=prompt, suppress_tokens=(-1, end), temperatures=(0.0,)
+    )
+    engine = Ct2Engine(Load(base_folder, "cpu", compute_type="int8", threads=2), options)
+    model, counted = engine._whisper.model, []
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(model, name)
+
+        def generate(self, *args: object, **how: object) -> object:
+            found = model.generate(*args, **how)
+            counted.extend(len(one.sequences_ids[0]) for one in found)
+            return found
+
+    engine._whisper.model = Counting()
+    engine.decode((Window(np.zeros(4 * SAMPLE_RATE, np.float32), "en"),))
+    assert counted == [30]
+
+
 def test_silence_says_nothing(base: Ct2Engine) -> None:
     assert hear(np.zeros(20 * SAMPLE_RATE, np.float32), base).segments == ()
 
