@@ -21,8 +21,8 @@ from bili2text.transcribe import cpu
 folder, clip, lean = sys.argv[1:]
 if lean == "lean":
     os.environ |= cpu.one_blas_thread(os.environ) | cpu.threads_that_sleep(os.environ)
-    kept = cpu.keep_memory()
-    assert kept == cpu._glibc(), "glibc refused"
+    shared, kept = cpu.one_heap(), cpu.keep_memory()
+    assert shared == kept == cpu._glibc(), "glibc refused"
 from pathlib import Path
 import numpy as np
 from bili2text.audio.decode import Decoder
@@ -68,6 +68,42 @@ def test_threads_are_few_and_sleep_unless_the_user_said_otherwise() -> None:
     assert cpu.one_blas_thread({"OPENBLAS_NUM_THREADS": "3"}) == {}
     assert cpu.threads_that_sleep({}) == {"OMP_WAIT_POLICY": "PASSIVE"}
     assert cpu.threads_that_sleep({"OMP_WAIT_POLICY": "ACTIVE"}) == {}
+
+
+_HEAP = """
+import resource, threading
+from bili2text.transcribe import cpu
+if not cpu.one_heap() or not cpu.keep_memory():
+    raise SystemExit("no glibc")
+import ctypes
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+
+def take(times):
+    for _ in range(times):
+        place = libc.malloc(72 << 20)
+        ctypes.memset(place, 1, 72 << 20)
+        libc.free(place)
+
+def faults(times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for work in [threading.Thread(target=take, args=(times,)) for _ in range(3)]:
+        work.start()
+        work.join()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+first = faults(1)
+assert faults(20) < first / 10, "pages were given back, and cleared again"
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not cpu._glibc(), reason="it is glibc's memory")
+def test_every_thread_finds_again_what_another_one_gave_back() -> None:
+    subprocess.run(
+        [sys.executable, "-c", _HEAP],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
 
 
 def test_the_memory_of_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
