@@ -75,22 +75,27 @@ def _timed(rows: Sequence[str], name: str) -> list[_Timed]:
 
 def _stops(rows: Sequence[str], timed: Sequence[_Timed]) -> list[int]:
     """Return where the rows of each cue end: above the next one's number, or its times where it has none."""
-    numbered = bool(timed) and timed[0].at > 0 and _is_number(rows[timed[0].at - 1])
-    begins = [_begin(rows, one.at, place, numbered=numbered) for place, one in enumerate(timed)]
-    return [*begins[1:], len(rows)] if timed else []
+    if not timed:
+        return []
+    first = timed[0].at
+    numbered = first > 0 and _is_number(rows[first - 1])
+    apart = first > 1 and not rows[first - 1].strip() and _is_number(rows[first - 2])
+    begins = [_begin(rows, one.at, place, numbered, apart) for place, one in enumerate(timed)]
+    return [*begins[1:], len(rows)]
 
 
-def _begin(rows: Sequence[str], at: int, place: int, *, numbered: bool) -> int:
+def _begin(rows: Sequence[str], at: int, place: int, numbered: bool, apart: bool) -> int:
     """Return where the cue at `place` with its times in row `at` begins.
 
     A number above the times may also be what the cue before says ("42"): it is taken for the cue's own where
     the file numbers its cues or a blank row stands above it. Where a blank row stands between (in files with
-    all rows apart) it must be the very number that is due.
+    all rows `apart`) it must be the very number that is due.
     """
     if at >= 1 and _is_number(rows[at - 1]) and (numbered or at == 1 or not rows[at - 2].strip()):
         return at - 1
-    apart = at >= 2 and not rows[at - 1].strip() and _is_number(rows[at - 2])
-    return at - 2 if apart and int(rows[at - 2]) in (place, place + 1) else at
+    if apart and at >= 2 and not rows[at - 1].strip() and _is_number(rows[at - 2]):
+        return at - 2 if int(rows[at - 2]) in (place, place + 1) else at
+    return at
 
 
 def _is_number(row: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bili2text.captions.read import parse
@@ -42,6 +42,7 @@ def bare(text: str) -> str:
 
 
 @settings(max_examples=200, deadline=None)
+@example([(0.0, 0.0, "1"), (0.0, 0.0, "")], "vtt", "en")  # what is said is no number of the next cue
 @given(LINES, st.sampled_from(["srt", "vtt", "json", "tsv"]), st.sampled_from(["en", "zh", "ja"]))
 def test_any_lines_come_back_with_their_times(
     lines: list[tuple[float, float, str]], kind: Kind, language: str
