@@ -14,6 +14,7 @@ from typing import Any
 from bili2text.errors import ModelError
 from bili2text.files import clean_text, write_whole
 from bili2text.models.ct2_file import BROKEN, Table, read_table
+from bili2text.models.json_object import read_json
 from bili2text.seq2seq.values import WAYS, Way
 
 RECORD = "bili2text.json"
@@ -25,7 +26,6 @@ _SPEC = "TransformerSpec"  # CTranslate2's class of an encoder with a decoder
 _MATRIX = "decoder/layer_0/self_attention/linear_0/weight"
 _KINDS = ("float32", "float16", "bfloat16", "int8")
 _OWN_FILES = (("shared_vocabulary.json",), ("source_vocabulary.json", "target_vocabulary.json"))
-_RECORD_BYTES = 1 << 20
 _MOST = 1 << 40  # of any number in a record; beyond is a mistake, and would make sums that mean nothing
 
 
@@ -96,7 +96,7 @@ def is_run(path: Path) -> bool:
 def is_product(folder: Path) -> bool:
     """Return whether a folder itself says that it is one of ours; it may be damaged still."""
     try:
-        return (folder / RECORD).is_file() and _told(folder).get("kind") == _KIND
+        return (folder / RECORD).is_file() and read_json(folder / RECORD).get("kind") == _KIND
     except (ModelError, OSError):
         return False
 
@@ -122,7 +122,7 @@ def _converted(path: Path) -> Path:
 
 
 def _record(folder: Path) -> Mapping[str, Any]:
-    told = _told(folder)
+    told = read_json(folder / RECORD)
     if told.get("kind") != _KIND:
         raise ModelError(
             f"a model, but none of the workshop: {_shown(folder)}", hint="--model-path takes chat models"
@@ -133,20 +133,6 @@ def _record(folder: Path) -> Mapping[str, Any]:
             hint="update bili2text, or convert the run again: bili2text workshop quantize RUN",
         )
     return told
-
-
-def _told(folder: Path) -> Mapping[str, Any]:
-    path = folder / RECORD
-    try:
-        with path.open("rb") as file:
-            found = json.loads(file.read(_RECORD_BYTES).decode("utf-8"))
-    except OSError as error:
-        raise ModelError(f"cannot read {RECORD}: {error.strerror or error}: {_shown(folder)}") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"damaged model, {RECORD} is no JSON: {_shown(folder)}") from error
-    if not isinstance(found, dict):
-        raise ModelError(f"damaged model, {RECORD} is no record: {_shown(folder)}")
-    return found
 
 
 def _refuse_incomplete(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bili2text.errors import DependencyError, ModelError
 from bili2text.files import storage_error, whole, write_whole
+from bili2text.models.json_object import read_json
 from bili2text.seq2seq.values import WAYS, Language, Way, source_of, target_of
 
 KIND = "marian"  # in vocabulary.json
@@ -142,12 +143,12 @@ def _way(folder: Path) -> Way:
     """Return the direction that our record or Hugging Face's configuration tells."""
     record = folder / RECORD
     if record.is_file():
-        ways = _told(record).get("ways")
+        ways = read_json(record, hint=_HINT).get("ways")
         found = next((way for way in WAYS if ways == [way]), None)
         if found is not None:
             return found
         raise ModelError(f"{record} does not say which direction it is for")
-    told = _told(folder / "tokenizer_config.json")
+    told = read_json(folder / "tokenizer_config.json", hint=_HINT)
     named = [_LANGUAGES.get(str(told.get(key))) for key in ("source_lang", "target_lang")]
     found = next((way for way in WAYS if [source_of(way), target_of(way)] == named), None)
     if found is None:
@@ -156,19 +157,9 @@ def _way(folder: Path) -> Way:
 
 
 def _numbers(path: Path) -> dict[str, int]:
-    told = _told(path)
+    told = read_json(path, hint=_HINT)
     if not told or not all(type(number) is int for number in told.values()):
         raise ModelError(f"{path} is no list of tokens", hint=_HINT)
-    return told
-
-
-def _told(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"cannot read {path}", hint=_HINT) from error
-    if not isinstance(told, dict):
-        raise ModelError(f"{path} is not a vocabulary's file", hint=_HINT)
     return told
 
 

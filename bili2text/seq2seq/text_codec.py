@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bili2text.errors import ModelError
 from bili2text.files import storage_error, whole, write_whole
+from bili2text.models.json_object import read_json
 from bili2text.seq2seq import learn, tokenizer_json
 from bili2text.seq2seq.values import (
     END,
@@ -29,6 +30,7 @@ from bili2text.seq2seq.values import (
 KIND = "text"  # in vocabulary.json
 RECORD = "vocabulary.json"  # written last: a folder that has it is whole
 _TOKENIZER = "tokenizer.json"
+_VOCABULARY_BYTES = 1 << 28  # of a tokenizer.json, at most
 _RENUMBERED = "renumbered.npy"
 
 
@@ -158,8 +160,8 @@ def of_nllb(folder: Path) -> TextCodec:
 
     Reads tokenizer.json and config.json. Raises ModelError where they are not there or no BPE.
     """
-    config = _read(folder / "config.json")
-    found = _read(folder / _TOKENIZER)
+    config = read_json(folder / "config.json")
+    found = read_json(folder / _TOKENIZER, most=_VOCABULARY_BYTES)
     size = config.get("vocab_size")
     if not isinstance(size, int):
         raise ModelError(f"{folder / 'config.json'} does not say vocab_size")
@@ -171,20 +173,8 @@ def of_qwen(tokenizer: Path, size: int = 151_936) -> TextCodec:
 
     Raises ModelError as tokenizer_json.of_teacher does.
     """
-    made, renumbered = tokenizer_json.of_teacher(_read(tokenizer), size)
+    made, renumbered = tokenizer_json.of_teacher(read_json(tokenizer, most=_VOCABULARY_BYTES), size)
     return TextCodec(_dumped(made), renumbered=renumbered)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"there is no {path.name} in {path.parent}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"cannot read {path}: {error}") from error
-    if not isinstance(told, dict):
-        raise ModelError(f"{path} is not a vocabulary's file")
-    return told
 
 
 def _numbers_of(table: npt.NDArray[np.int32], size: int) -> bool:

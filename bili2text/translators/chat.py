@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 
 from bili2text.errors import ModelError
 from bili2text.files import clean_text
+from bili2text.models.json_object import read_json
 from bili2text.translators.engine import Message
-from bili2text.translators.shapes import read_json
 from bili2text.translators.template import LARGEST, Template
 
 _NAMES = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")

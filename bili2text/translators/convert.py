@@ -18,11 +18,11 @@ from filelock import FileLock, Timeout
 
 from bili2text.errors import ModelError, StorageError, UsageError
 from bili2text.files import clean_text, storage_error, sync
+from bili2text.models.json_object import read_json
 from bili2text.progress import Progress, Silent
 from bili2text.translators.chat import Chat
 from bili2text.translators.convert_run import converted
 from bili2text.translators.folders import RECORD, look
-from bili2text.translators.shapes import read_json
 
 # bytes that one weight takes on the disk; int8 has a scale for each row beside it
 _BYTES = {

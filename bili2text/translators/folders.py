@@ -8,12 +8,13 @@ from pathlib import Path
 
 from bili2text.errors import ModelError
 from bili2text.models.hfcache import hub_cache, snapshots
+from bili2text.models.json_object import read_json
 from bili2text.models.weights import missing_file
 from bili2text.paths import cache_dir
 from bili2text.seq2seq.folder import Product, holds_product, read_product
 from bili2text.translators.catalog import card_of, profile_of
 from bili2text.translators.decoder_file import read_decoder, read_network
-from bili2text.translators.shapes import config_of, read_json
+from bili2text.translators.shapes import config_of
 from bili2text.translators.values import FoundModel
 from bili2text.translators.weight_files import bytes_of, refuse_pointer
 

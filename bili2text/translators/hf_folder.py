@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bili2text.errors import ModelError, PrecisionFailure
-from bili2text.translators.shapes import read_json
+from bili2text.models.json_object import read_json
 from bili2text.translators.values import Float8
 
 _FLOATS = ("float32", "bfloat16", "float16", "mixed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 from bili2text.errors import ModelError
 from bili2text.files import clean_text
+from bili2text.models.json_object import read_json
 from bili2text.translators.values import Shape
 
-_BYTES = 1 << 24  # a config is a few KiB; a tokenizer_config.json with 150,000 names has 10 MB
 # No model comes near; a number beyond is a mistake or a trick, and would make sums that mean nothing.
 _LIMITS = {
     "layers": 1024, "hidden": 1 << 17, "intermediate": 1 << 20, "heads": 4096, "kv_heads": 4096,
@@ -30,24 +29,6 @@ class Config:
     shape: Shape
     quantization: str  # `quant_method`: "fp8", "awq", "gptq" ...; "" for none
     dtype: str  # of the weights; "" where it is not said
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a small JSON file.
-
-    Raises ModelError when it is not there, not readable, larger than any configuration, or no object.
-    """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_BYTES + 1)
-        found = json.loads(raw.decode("utf-8")) if len(raw) <= _BYTES else None
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"damaged model, {path.name} is not JSON: {path.parent}") from error
-    if not isinstance(found, dict):
-        raise ModelError(f"damaged model, {path.name} is no configuration: {path.parent}")
-    return found
 
 
 def config_of(folder: Path) -> Config:

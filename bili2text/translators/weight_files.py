@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bili2text.errors import ModelError
-from bili2text.translators.shapes import read_json
+from bili2text.models.json_object import read_json
 
 _INDEX = "model.safetensors.index.json"
 _WHOLE = "model.safetensors"

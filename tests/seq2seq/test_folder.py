@@ -80,10 +80,10 @@ def test_a_record_that_makes_no_sense_is_refused(folder: Path, changed: dict[str
 @pytest.mark.parametrize(
     ("name", "raw", "said"),
     [
-        (RECORD, b"{", "no JSON"),
-        (RECORD, b"\xff\xfe", "no JSON"),
-        (RECORD, b"[1]", "no record"),
-        (RECORD, b"[" * 100_000, "no JSON"),
+        (RECORD, b"{", "bili2text.json is not JSON"),
+        (RECORD, b"\xff\xfe", "bili2text.json is not JSON"),
+        (RECORD, b"[1]", "bili2text.json is no configuration"),
+        (RECORD, b"[" * 100_000, "bili2text.json is not JSON"),
         ("model.bin", b"", "not a whole model"),
         ("model.bin", None, "model.bin is missing"),
         ("shared_vocabulary.json", None, "shared_vocabulary.json is missing"),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from bili2text.errors import ModelError, UsageError
+from bili2text.models.json_object import read_json
 from bili2text.workshop.students import STUDENTS, Student
 
 Family = Literal["m2m_100", "marian"]  # transformers' model_type
-_LIMIT = 1 << 20  # bytes of a config.json
 _MOST = 1 << 20  # of anything in it; the largest vocabularies have a quarter of a million tokens
 
 
@@ -72,13 +71,8 @@ def trimmed(shape: Shape, tokens: int) -> Shape:
 
 def _of_folder(folder: Path) -> Shape:
     path = folder / "config.json"
-    try:
-        if path.stat().st_size > _LIMIT:
-            raise ModelError(f"{path} is no config.json: it is too large")
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-    if not isinstance(told, Mapping) or told.get("model_type") not in ("m2m_100", "marian"):
+    told = read_json(path)
+    if told.get("model_type") not in ("m2m_100", "marian"):
         raise ModelError(f"{path} is of no model that can be trained here", hint="NLLB, M2M100 or opus-mt")
     try:
         return _told(told, folder.name)

@@ -13,6 +13,7 @@ from typing import IO, cast
 from bili2text.errors import SourceError, UsageError
 from bili2text.workshop.data.filters import holds_chinese
 
+CHECK_PATH = "check the path"
 BROKEN = "\ufffd"  # stands where bytes were no text
 _LOOK = 65_536  # bytes that the encoding is judged by
 _MARKS = (
@@ -40,7 +41,7 @@ def numbered(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str
                 for number, line in enumerate(reader, start=1):
                     yield number, line.rstrip("\r\n")
     except FileNotFoundError as error:
-        raise SourceError(f"there is no file {path}") from error
+        raise SourceError(f"there is no file {path}", hint=CHECK_PATH) from error
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 

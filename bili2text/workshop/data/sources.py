@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bili2text.errors import SourceError, UsageError
 from bili2text.workshop.data import collections, pairs
+from bili2text.workshop.data.lines import CHECK_PATH
 
 _NAMED = re.compile(r"(?P<name>[a-z0-9]+)(?:/(?P<split>[a-z]+))?(?::(?P<count>[1-9][0-9_]*))?")
 
@@ -44,7 +45,7 @@ def refuse_missing(asked: Source) -> None:
     if asked.split:
         collections.refuse_split(asked.name, asked.split)
     elif not Path(asked.name).exists():
-        raise SourceError(f"there is no file {asked.name}")
+        raise SourceError(f"there is no file {asked.name}", hint=CHECK_PATH)
 
 
 def stream(

@@ -184,7 +184,7 @@ def _meant(folder: Path, done: str) -> Iterator[None]:
         yield
     except Bili2TextError:
         raise
-    except Exception as error:
+    except Exception as error:  # transformers, safetensors and CTranslate2 share no class
         if isinstance(error, OSError) and error.errno is not None:  # transformers' own have no number
             raise
         line = " ".join(str(error).split())[:160] or type(error).__name__

@@ -8,13 +8,14 @@ from typing import Any
 
 from bili2text.errors import ModelError
 from bili2text.files import clean_text
+from bili2text.models.json_object import read_json
 from bili2text.seq2seq.values import source_of, target_of
 from bili2text.translate.languages import english_name
 from bili2text.translators.catalog import profile_of
 from bili2text.translators.chat import Chat
 from bili2text.translators.engine import Reply
 from bili2text.translators.hf_watch import refuse_nonsense
-from bili2text.translators.shapes import config_of, read_json
+from bili2text.translators.shapes import config_of
 from bili2text.workshop.distillation.labels import Sample
 from bili2text.workshop.distillation.teaching import asked
 
