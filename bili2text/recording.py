@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 from bili2text.audio.chunks import Chunk, CutRules, Span, chunks
 from bili2text.audio.clips import muted, only
 from bili2text.audio.container import inspect
-from bili2text.audio.cuts import Cut, Spread, cut_again, cut_of
+from bili2text.audio.cuts import Cut, Kept, Spread, cut_again, cut_of, opened
 from bili2text.audio.decode import Decoder
 from bili2text.audio.filters import filtered
+from bili2text.audio.read_ahead import read_ahead
 from bili2text.audio.speech import SpeechDetector, judged
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
 from bili2text.errors import RuntimeFailure, SourceError
@@ -39,12 +40,13 @@ from bili2text.transcribe.engine import Engine
 from bili2text.transcribe.run import ChunkHeard, GroupHeard, Listening, detect, hear
 
 Result = TypeVar("Result")
-_FORMAT = 1  # of the journal; another one is another job
+_FORMAT = 2  # of the journal; another one is another job
 _VOTE = -1  # stands for the vote on the language where groups are numbered
 # With --multilingual, in seconds: who changes the language takes a breath before
 _MULTILINGUAL_CHUNK = 10.0
 _MULTILINGUAL_PAUSE = 1.0
 _HEARD_FOR_LANGUAGE = 16  # chunks kept from all over a recording for the vote on its language
+_OPENING = 2  # short chunks at the beginning, whose text comes before that of a whole batch
 # What decides the words. A job done with another version of any of these is another job.
 _VERSIONS = ("bili2text", "faster-whisper", "ctranslate2", "av", "numpy", "onnxruntime", "tokenizers")
 _WISHES = (
@@ -122,6 +124,7 @@ class _Listener:
         self._groups: list[GroupHeard] = []
         self._steps: list[Step] = []
         self._survey: Survey | None = None
+        self._kept: Kept | None = None  # the sound of a survey that this run made
         self._work = 0.0
 
     def run(self) -> Listened:
@@ -135,7 +138,7 @@ class _Listener:
         elif resumed:
             self._progress.note(f"going on: {resumed} of {survey.groups} groups were heard before")
         plan = self._listen(survey)
-        heard = sum(cut.end - cut.start for cut in survey.cuts[resumed * survey.group_size :])
+        heard = sum(cut.end - cut.start for cut in survey.cuts[survey.before(resumed) :])
         return Listened(
             key=self._key,
             survey=survey,
@@ -165,27 +168,32 @@ class _Listener:
         began = time.monotonic()
         cuts: list[Cut] = []
         spread = Spread[Samples](_HEARD_FOR_LANGUAGE)
+        kept = self._kept = Kept()
         with self._sound("survey") as (sound, decoder, stage):
             counted = _Counted(sound, stage)
             heard = only(judged(counted.blocks(), SpeechDetector()), self._request.clips)
             for chunk in chunks(heard, self._rules()):
                 cuts.append(cut_of(chunk))
                 spread.show(chunk.samples)
+                kept.show(chunk)
             damage = decoder.damage
         self._work += time.monotonic() - began
         failures: list[str] = []
         language = self._done(
             lambda plan, engine: detect(spread.kept, engine, self._how(plan)), _VOTE, failures.append
         )
-        plan, _ = self._loader.engine()
+        plan, engine = self._loader.engine()
+        short = engine.short and not self._request.listening.sequential
+        divided, opening = opened(cuts, min(_OPENING, plan.batch_size) if short else 0)
         survey = Survey(
             counted.seconds,
             damage,
-            tuple(cuts),
+            divided,
             plan.batch_size,
             language,
             self._loader.pin(),
             plan.reasons,
+            opening,
         )
         self._journal.append(record(survey))
         for why in failures:
@@ -204,13 +212,11 @@ class _Listener:
             raise StaleJob("the model is not the one that was used so far")
         if not self._loader.writes_as(pin):
             self._step(first, f"{pin.model} in {pin.compute_type} on {pin.device_name} is not to be had now")
-        left = survey.cuts[first * survey.group_size :]
-        with self._sound("transcribe") as (sound, _, stage):
-            stage.advance(left[0].start)
-            again = cut_again(sound, left)
-            for number in range(first, survey.groups):
+        numbers = range(first, survey.groups)
+        with self._again(survey, first) as (again, stage):
+            stage.advance(survey.group(first)[0].start)
+            for number, group in zip(numbers, again, strict=True):
                 wanted = survey.group(number)
-                group = tuple(islice(again, len(wanted)))
                 if [len(chunk.samples) for chunk in group] != [cut.count for cut in wanted]:
                     raise SourceError(
                         "the recording is not what it was when this began", hint="run it again with --fresh"
@@ -223,6 +229,30 @@ class _Listener:
                     (survey.duration if last else survey.group(number + 1)[0].start) - wanted[0].start
                 )
         return self._loader.engine()[0]
+
+    @contextmanager
+    def _again(self, survey: Survey, first: int) -> Iterator[tuple[Iterator[tuple[Chunk, ...]], Stage]]:
+        """Open the groups from the first on, and a stage that counts their seconds.
+
+        Their sound is what the survey kept, or is decoded once more: that of a group while the one before
+        is heard.
+        """
+        cuts = survey.cuts[survey.before(first) :]
+
+        def grouped(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, ...]]:
+            for number in range(first, survey.groups):
+                yield tuple(islice(chunks, len(survey.group(number))))
+
+        kept = self._kept.cut(cuts) if self._kept else None
+        if kept is not None:
+            with self._progress.stage("transcribe", survey.duration, "s") as stage:
+                yield grouped(kept), stage
+            return
+        with (
+            self._sound("transcribe") as (sound, _, stage),
+            read_ahead(sound, lambda sound: grouped(cut_again(sound, cuts))) as again,
+        ):
+            yield again, stage
 
     def _hear(self, group: tuple[Chunk, ...], number: int, survey: Survey) -> GroupHeard:
         """Hear one group."""

@@ -125,7 +125,7 @@ def _details(
         "beam_size": pin.beam_size,
         "best_of": pin.best_of,
         "task": request.listening.options.task,
-        "steps": [{"chunk": step.group * survey.group_size, "why": step.why} for step in steps],
+        "steps": [{"chunk": survey.before(step.group), "why": step.why} for step in steps],
         "spoken_language": survey.language.language,
         "language_margin": round(survey.language.margin, 4),
         "speech_seconds": round(speech, 2),

@@ -97,8 +97,7 @@ class Work:
 
     def _told(self, chunks: Sequence[ChunkHeard], survey: Survey) -> None:
         """Note how far it is, and write what there is: a file on the disk is valid at every moment."""
-        done = -(-len(chunks) // survey.group_size)
-        self._note(done, survey.groups, survey.duration, "running")
+        self._note(survey.groups_with(len(chunks)), survey.groups, survey.duration, "running")
         if self.target.folder is None or time.monotonic() - self._written < max(_EVERY, _SHARE * self._took):
             return
         began = time.monotonic()

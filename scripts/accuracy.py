@@ -7,7 +7,8 @@ of {"start", "end", "text"}); the language is the folder's name or NAME, a code.
 of pytest-audioeval are used. Needs the extra `bench`.
 
 Word error rate, or character error rate for Chinese and Japanese, after: NFKC, lower case, no punctuation,
-the numbers 0 to 10 as words, Chinese in simplified characters. Errors are summed over the clips of a set.
+the numbers 0 to 10 as words (in Chinese all of them), Chinese in simplified characters. Errors are summed
+over the clips of a set.
 """
 
 from __future__ import annotations
@@ -115,10 +116,10 @@ def units(text: str, language: str) -> list[str]:
     words = NUMBERS[language if language in NUMBERS else "en"].split()
     dense = language in DENSE
     text = unicodedata.normalize("NFKC", text).lower()
+    if language == "zh":
+        text = spoken(simplified(text))
     pattern = r"10|\d" if dense else r"\b(?:10|\d)\b"
     text = re.sub(pattern, lambda match: f" {words[int(match[0])]} ", text)
-    if language == "zh":
-        text = simplified(text)
     text = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in text)
     return list("".join(text.split())) if dense else text.split()
 
@@ -131,6 +132,15 @@ def simplified(text: str) -> str:
         simplified.converter = opencc.OpenCC("t2s")  # type: ignore[attr-defined]
     converted: str = simplified.converter.convert(text)  # type: ignore[attr-defined]
     return converted
+
+
+def spoken(text: str) -> str:
+    """Return Chinese text with its numbers in words: some programs write 328万, others 三百二十八万."""
+    from bili2text.chinese.normalise import ChineseRules, normalised
+    from bili2text.segments import Segment
+
+    (segment,) = normalised((Segment(0.0, 1.0, text),), ChineseRules("keep", "spoken"))
+    return segment.text
 
 
 def measure(hear: Hear, clips: list[Clip]) -> dict[str, Score]:

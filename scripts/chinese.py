@@ -20,17 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy import samples, units
+from accuracy import samples, spoken, units
 
 from bili2text.audio.chunks import Chunk, CutRules, Span, chunks
 from bili2text.audio.decode import Decoder
 from bili2text.audio.speech import SpeechDetector, judged
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
-from bili2text.chinese.normalise import ChineseRules, normalised
 from bili2text.chinese.prompt import PROMPTS, leaks
 from bili2text.models.store import Places, find
 from bili2text.paths import cache_dir
-from bili2text.segments import Segment
 from bili2text.settings import environment
 from bili2text.transcribe.ct2 import Ct2Engine
 from bili2text.transcribe.engine import Decoded, DecodeOptions, Effort, Load, Window
@@ -237,12 +235,6 @@ class Listener:
 def fails(decoded: Decoded) -> bool:
     """Return whether openai-whisper would decode the window again."""
     return any(one.compression_ratio > 2.4 or one.avg_logprob < -1.0 for one in decoded.segments)
-
-
-def spoken(text: str) -> str:
-    """Return a text with its numbers in words."""
-    (segment,) = normalised((Segment(0.0, 1.0, text),), ChineseRules("keep", "spoken"))
-    return segment.text
 
 
 def compare(wanted: str, text: str, sentences: tuple[str, ...]) -> tuple[int, int]:

@@ -104,7 +104,7 @@ def clips() -> Iterator[Cut]:
 def ours(folder: Path, *, short: bool) -> Hear:
     """Return our way, with windows as long as they need or whole ones."""
     engine = Ct2Engine(Load(folder, "cpu", compute_type="int8", threads=1), DecodeOptions())
-    engine._short = short  # noqa: SLF001 - there is no option for it
+    engine.short = short
     prompts = {"zh": prompt_for("zh", "simplified") or ""}
 
     def hear(cut: Cut) -> str:

@@ -14,6 +14,7 @@ PROGRAM = """
 import sys, wave
 from pathlib import Path
 from bili2text import recording
+from bili2text.audio import cuts
 from bili2text.errors import RuntimeFailure
 from bili2text.jobs.journal import Journal
 from bili2text.jobs.records import Pin
@@ -23,7 +24,7 @@ from bili2text.request import Request
 from bili2text.source.local import open_file
 
 class Broken:
-    multilingual = False
+    multilingual = short = False
     def decode(self, windows, effort=None):
         raise RuntimeFailure("the engine broke", hint="")
     def close(self): ...
@@ -38,6 +39,7 @@ class Loader:
     def revive(self, error, group):
         return False
 
+cuts._KEPT = 0  # the sound is decoded once more, and the filters' program with it
 request = Request((), filters=("denoise",))
 journal = Journal.open(Path(sys.argv[1]).parent / "job", recording.header())
 try:

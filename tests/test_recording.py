@@ -167,6 +167,29 @@ def test_a_run_that_was_stopped_goes_on_and_writes_what_an_undisturbed_one_does(
     assert files(tmp_path) == whole
 
 
+def test_two_short_chunks_come_before_the_first_whole_batch_and_a_stop_after_them_changes_nothing(
+    talk: Path, tiny_en_folder: Path, mine: dict[str, str], tmp_path: Path
+) -> None:
+    def batched(folder: Path) -> Request:
+        request = a_request(talk, tiny_en_folder, folder)
+        return replace(request, wishes=replace(request.wishes, batch_size=4))
+
+    interrupted(batched(tmp_path), mine, stop_after(1))
+    jobs = Jobs(tmp_path / "cache")
+    (about,) = jobs.all()
+    with Journal.open(jobs.folder(about.key), header()) as journal:
+        found = recall(journal.records)
+    assert found.survey is not None
+    assert (found.survey.opening, found.survey.groups, len(found.groups)) == (2, 2, 1)
+    assert [cut.index for cut in found.survey.group(0)] == [0, 1]
+    assert isinstance(run(batched(tmp_path), mine), Result)
+    undisturbed = run(
+        batched(tmp_path / "other"), {**mine, "BILI2TEXT_CACHE_DIR": str(tmp_path / "elsewhere")}
+    )
+    assert isinstance(undisturbed, Result)
+    assert files(tmp_path) == files(tmp_path / "other")
+
+
 def test_a_finished_recording_is_written_again_without_loading_a_model(
     request_of: Callable[..., Request], mine: dict[str, str], tmp_path: Path
 ) -> None:
@@ -255,6 +278,10 @@ def test_other_formats_and_folders_come_from_the_journal_and_nothing_there_is_re
 NONSENSE = {
     "groups of nothing": lambda survey, group: [
         {**survey, "value": {**survey["value"], "group_size": 0}},
+        group,
+    ],
+    "more chunks at the beginning than there are": lambda survey, group: [
+        {**survey, "value": {**survey["value"], "opening": len(survey["value"]["cuts"]) + 1}},
         group,
     ],
     "a group of other chunks": lambda survey, group: [

@@ -247,7 +247,9 @@ def _mp3_frame(rate: int) -> float:
 
 
 def _seconds(stamp: int, stream: Stream) -> float:
-    return float(stamp * stream.time_base) if stream.time_base else 0.0
+    base = stream.time_base
+    # what multiplying by the fraction gives, without making one for each of a million stamps
+    return stamp * base.numerator / base.denominator if base else 0.0
 
 
 def _check(info: MediaInfo, limits: Limits, name: str) -> None:

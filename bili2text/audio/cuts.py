@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -12,6 +13,10 @@ from bili2text.audio.chunks import FRAME, Chunk, Span
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
 
 T = TypeVar("T")
+_OPENING = 10.0  # seconds of a chunk at the beginning, at most: its text is there in a second
+_PIECE = 4.0  # seconds that such a chunk has, at least, and what is left of the one it was cut from
+_SILENCE = 0.1  # seconds, at least, of the silence it is cut at
+_KEPT = 64 << 20  # bytes of sound that are kept, at most: 17 minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,76 @@ def cut_again(sound: Iterable[Samples], cuts: Sequence[Cut]) -> Iterator[Chunk]:
                 # the detector judges whole frames: the last one was filled up with silence
                 samples = np.pad(samples, (0, cut.count - len(samples)))
             yield Chunk(cut.index, cut.first / SAMPLE_RATE, samples, cut.speech)
+
+
+def opened(cuts: Sequence[Cut], most: int) -> tuple[tuple[Cut, ...], int]:
+    """Return the cuts with at most `most` short ones at the beginning, and how many these are.
+
+    Short ones are cut, at the longest silence within reach, from those that are too long. Where there is no
+    silence to cut at there are fewer of them.
+    """
+    short: list[Cut] = []
+    rest = list(cuts)
+    while rest and len(short) < most:
+        if rest[0].end - rest[0].start > _OPENING:
+            at = _pause(rest[0])
+            if at is None:
+                break
+            rest[:1] = _split(rest[0], at)
+        short.append(rest.pop(0))
+    return tuple(replace(cut, index=index) for index, cut in enumerate((*short, *rest))), len(short)
+
+
+def _pause(cut: Cut) -> int | None:
+    """Return the sample, from the start of the recording, at which to take a short chunk from a long one."""
+    gaps = [
+        (after.start - before.end, (before.end + after.start) / 2) for before, after in pairwise(cut.speech)
+    ]
+    last = min(cut.start + _OPENING, cut.end - _PIECE)
+    # where endless speech was parted there is no silence
+    within = [(gap, at) for gap, at in gaps if gap >= _SILENCE and cut.start + _PIECE <= at <= last]
+    return round(max(within)[1] * SAMPLE_RATE) if within else None
+
+
+def _split(cut: Cut, at: int) -> tuple[Cut, Cut]:
+    """Return both parts of a cut whose speech is silent at that sample."""
+    middle, count = at / SAMPLE_RATE, at - cut.first
+    before = tuple(span for span in cut.speech if span.end <= middle)
+    return (
+        replace(cut, count=count, speech=before),
+        replace(cut, first=at, count=cut.count - count, speech=cut.speech[len(before) :]),
+    )
+
+
+class Kept:
+    """Keeps the chunks it is shown, all of them or none: none where they are too many."""
+
+    def __init__(self) -> None:
+        self._chunks: list[Chunk] | None = []
+        self._bytes = 0
+
+    def show(self, chunk: Chunk) -> None:
+        """Keep this one, too, or let all of them go."""
+        self._bytes += chunk.samples.nbytes
+        if self._bytes > _KEPT:
+            self._chunks = None
+        if self._chunks is not None:
+            self._chunks.append(chunk)
+
+    def cut(self, cuts: Sequence[Cut]) -> Iterator[Chunk] | None:
+        """Return the chunks at these cuts, each of which is within one that was shown; None: not kept."""
+        return None if self._chunks is None else _within(self._chunks, cuts)
+
+
+def _within(chunks: Iterable[Chunk], cuts: Sequence[Cut]) -> Iterator[Chunk]:
+    left = iter(cuts)
+    cut = next(left, None)
+    for chunk in chunks:
+        whole = cut_of(chunk)
+        while cut is not None and cut.first < whole.first + whole.count:
+            begin = cut.first - whole.first
+            yield Chunk(cut.index, cut.start, chunk.samples[begin : begin + cut.count], cut.speech)
+            cut = next(left, None)
 
 
 class Spread(Generic[T]):

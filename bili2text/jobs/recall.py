@@ -47,6 +47,8 @@ def recall(records: Iterable[Mapping[str, Any]]) -> Recalled:
 def _check_survey(survey: Survey) -> None:
     if survey.group_size < 1:
         raise ValueError(f"groups of {survey.group_size} chunks")
+    if not 0 <= survey.opening <= len(survey.cuts):
+        raise ValueError(f"a first group of {survey.opening} chunks")
     if not (math.isfinite(survey.duration) and survey.duration >= 0):
         raise ValueError("a duration that is none")
     end = 0

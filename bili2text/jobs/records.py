@@ -34,19 +34,33 @@ class Survey:
     duration: float  # seconds of sound, the silence put in for damage included
     damage: Damage
     cuts: tuple[Cut, ...]
-    group_size: int  # chunks of a group; the last may be smaller
+    group_size: int  # chunks of a group; the last may be smaller, and the first
     language: Detected
     pin: Pin
     reasons: tuple[str, ...]  # of the plan
+    opening: int = 0  # chunks of the first group, where it is a small one; 0: it is like the others
 
     @property
     def groups(self) -> int:
         """How many groups there are."""
-        return -(-len(self.cuts) // self.group_size)
+        return self.groups_with(len(self.cuts))
+
+    def groups_with(self, chunks: int) -> int:
+        """Return how many groups hold the first `chunks` chunks."""
+        more = max(0, chunks - self._first)
+        return (chunks > 0) - (-more // self.group_size)
+
+    def before(self, number: int) -> int:
+        """Return how many chunks come before a group."""
+        return min(self._first + (number - 1) * self.group_size, len(self.cuts)) if number else 0
 
     def group(self, number: int) -> tuple[Cut, ...]:
         """Return the cuts of a group, numbered from 0."""
-        return self.cuts[number * self.group_size : (number + 1) * self.group_size]
+        return self.cuts[self.before(number) : self.before(number + 1)]
+
+    @property
+    def _first(self) -> int:
+        return self.opening or self.group_size
 
 
 @dataclass(frozen=True, slots=True)

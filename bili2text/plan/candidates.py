@@ -16,7 +16,7 @@ from bili2text.plan.values import Machine, Prefer, Room, Wishes
 
 _BATCHES = (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 _CPU_BATCHES = (16, 8, 4, 2, 1)
-_A_CORE = 4  # windows for each core of a CPU: more take memory, and the first text later (docs/benchmark.md)
+_A_CORE = 8  # windows for each core of a CPU: fewer cost more time, more of them memory (docs/benchmark.md)
 _RATED = 4  # windows in a batch, at most, that a CPU's speed was measured with
 _ENCODED = (4, 1)  # windows encoded at once where the whole batch has no room
 _ROOMY = 4  # windows at once from which a card is well used

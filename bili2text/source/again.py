@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bili2text.errors import Bili2TextError
-from bili2text.source.remedies import Fault, remedy
-from bili2text.source.ytdlp import Failed
+from bili2text.source.remedies import Failed, Fault, remedy
 
 _REFUSED = (401, 403, 412, 429)  # what sites answer to those they take for robots
 _TOO_MANY = "the site refuses us for too many requests"

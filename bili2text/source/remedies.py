@@ -32,6 +32,14 @@ class Fault:
     said: tuple[str, ...] = ()  # warnings that came before it, the last ones
 
 
+class Failed(Exception):
+    """yt-dlp failed; `fault` is what is known about it. Never leaves this package."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.text)
+        self.fault = fault
+
+
 @dataclass(frozen=True, slots=True)
 class Remedy:
     """What to tell the user about a fault, and how many new tries it deserves."""

@@ -25,7 +25,7 @@ from bili2text.source.hls import read_playlist
 from bili2text.source.media import GENERIC_SITES, LinkOptions, Offer
 from bili2text.source.parameters import parameters, playlist_slices
 from bili2text.source.redact import safe_url, shortened
-from bili2text.source.remedies import Fault
+from bili2text.source.remedies import Failed, Fault
 from bili2text.source.watch import Watch
 
 # Downloaded by yt-dlp itself. The others start ffmpeg or rtmpdump, which open addresses without our rules.
@@ -36,14 +36,6 @@ _BROKEN = (ValueError, TypeError, AttributeError, LookupError, AssertionError, A
 _FAILURES = (YoutubeDLError, OSError, HTTPException, RecursionError, *_BROKEN)
 _COUNTED = 500  # entries; a longer list is only counted when the site tells its length
 _REDIRECTS = 10
-
-
-class Failed(Exception):
-    """yt-dlp failed; `fault` is what is known about it. Never leaves this package."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.text)
-        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ def _load(order: object) -> Service:
     engine = Ct2Engine(wanted.load, wanted.options)
 
     return Service(
-        Ready(engine.multilingual, engine.compute_type), lambda request, _: _answer(request, engine)
+        Ready(engine.multilingual, engine.short, engine.compute_type),
+        lambda request, _: _answer(request, engine),
     )
 
 

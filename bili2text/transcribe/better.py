@@ -20,7 +20,7 @@ _WEIGHTS = {
     "repetition": 2.0,  # share of the letters
     "compression": 0.5,  # how far above clear text
     "unheard": 1.5,  # share of the seconds of speech
-    "sparse": 1.0,  # share of the letters that even slow speech would have
+    "sparse": 2.0,  # share of the letters that even slow speech would have
     "fast": 1.0,  # share of the letters that nobody could have said
     "unspoken": 0.3,  # share of the letters; the detector misses soft voices and those under music
     "phantom": 1.0,
@@ -43,13 +43,12 @@ def score(text: Text) -> Score:
     plain = text.plain
     size = max(len(plain), 1)
     spoken = text.spoken
-    slowest = spoken * doubt.slowest_speech(plain)
     measures = {
         "unlikely": max(0.0, -doubt.log_probability(text)),
         "repetition": looped(plain) / size,
         "compression": max(0.0, doubt.compressed(plain) - (_PLAIN_DENSE if dense(plain) else _PLAIN)),
         "unheard": doubt.unheard(text) / spoken if spoken else 0.0,
-        "sparse": max(0.0, 1 - len(plain) / slowest) if slowest else 0.0,
+        "sparse": doubt.missing(text),
         "fast": max(0.0, 1 - (spoken + RELEASE) / max(seconds_needed(plain), 1e-9)) if plain else 0.0,
         "unspoken": _share(doubt.unspoken(text), size),
         "phantom": _share(doubt.phantoms(text), size),

@@ -30,14 +30,16 @@ PHANTOM = "phantom"  # letters of known phrases
 TOLD = "told"  # letters in a row that were in the prompt
 SCRIPT = "script"  # share of letters in a script the language is not written in
 
-_LOOPED = 25  # letters; in a dense script _DENSE times fewer, as in all limits in letters
+_LOOPED = 25  # letters; in a dense script _DENSE times fewer, as in all limits but those of speed
 _DENSE = 2.5
 _SAME = 2  # segments
 _SAME_LETTERS = 10
 _COMPRESSION = 2.2
 _COMPRESSION_DENSE = 1.9
 _LOG_PROBABILITY = -0.7
-_SPARSE = 5.0  # letters a second; clear speech has 10 to 16, Chinese 3.2 to 5.5
+_SPARSE = 5.0  # letters a second; clear speech has 10 to 16
+_SPARSE_DENSE = 2.8  # clear Chinese has 3.2 to 5.5
+_DIGIT = 4  # letters that a digit is worth outside of dense scripts: it is said as a word
 _SPARSE_FROM = 3.0  # seconds of speech that say something surely
 _UNHEARD = 2.0  # seconds
 _UNSPOKEN = 3  # letters
@@ -103,14 +105,57 @@ def _too_little(text: Text, plain: str) -> Iterator[Doubt]:
     likely = log_probability(text)
     if text.segments and likely < _LOG_PROBABILITY:
         yield Doubt(UNLIKELY, likely, _LOG_PROBABILITY)
-    spoken, slowest = text.spoken, slowest_speech(plain)
-    if spoken >= _SPARSE_FROM and len(plain) / spoken < slowest:
-        yield Doubt(SPARSE, len(plain) / spoken, slowest)
+    found = [stretch for stretch in _stretches(text, plain) if stretch.missing > 0]
+    if found:
+        thinnest = min(found, key=lambda stretch: stretch.letters / stretch.wanted)
+        yield Doubt(SPARSE, thinnest.letters / thinnest.spoken, thinnest.slowest)
 
 
-def slowest_speech(plain: str) -> float:
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Speech, and the letters written of it."""
+
+    spoken: float  # seconds
+    letters: int
+    slowest: float  # letters a second under which speech was hardly all written down
+
+    @property
+    def wanted(self) -> float:
+        """Letters that even slow speech would have."""
+        return self.spoken * self.slowest
+
+    @property
+    def missing(self) -> float:
+        return max(0.0, self.wanted - self.letters)
+
+
+def _stretches(text: Text, plain: str) -> Iterator[_Stretch]:
+    """Yield the chunk and its segments, where each has enough speech to tell.
+
+    Told a prompt, Whisper may pass over a sentence and stretch the segment before it: the chunk has letters
+    enough, that segment has not.
+    """
+    said = [(_spoken_in(segment, text.speech), letters(segment.text)) for segment in text.segments]
+    for spoken, of_it in ((text.spoken, plain), *said):
+        if spoken >= _SPARSE_FROM:
+            yield _Stretch(spoken, _said(of_it), _slowest_speech(of_it or plain))
+
+
+def missing(text: Text) -> float:
+    """Return the share (0..1) of the letters that even slow speech would have, and the text has not."""
+    whole, *segments = [stretch.missing for stretch in _stretches(text, text.plain)] or [0.0]
+    wanted = text.spoken * _slowest_speech(text.plain)
+    return min(1.0, max(whole, sum(segments)) / wanted) if wanted else 0.0
+
+
+def _slowest_speech(plain: str) -> float:
     """Return the letters a second under which speech was hardly all written down."""
-    return _in_letters(_SPARSE, plain)
+    return _SPARSE_DENSE if dense(plain) else _SPARSE
+
+
+def _said(plain: str) -> int:
+    """Return how many letters were said: 555 is three words, and in Chinese three syllables."""
+    return len(plain) if dense(plain) else len(plain) + (_DIGIT - 1) * sum(map(str.isdigit, plain))
 
 
 def compressed(plain: str) -> float:
@@ -175,8 +220,12 @@ def _heard(segment: Segment, speech: tuple[Span, ...]) -> float:
     """Return the share (0..1) of a segment in which speech is heard; 1 for one without length in speech."""
     if segment.end <= segment.start:
         return float(any(span.start <= segment.start <= span.end for span in speech))
-    over = sum(max(0.0, min(span.end, segment.end) - max(span.start, segment.start)) for span in speech)
-    return over / (segment.end - segment.start)
+    return _spoken_in(segment, speech) / (segment.end - segment.start)
+
+
+def _spoken_in(segment: Segment, speech: tuple[Span, ...]) -> float:
+    """Return the seconds of speech within a segment."""
+    return sum(max(0.0, min(span.end, segment.end) - max(span.start, segment.start)) for span in speech)
 
 
 def _joined(segments: tuple[Segment, ...]) -> list[tuple[float, float]]:

@@ -116,6 +116,7 @@ class Engine(Protocol):
     """A loaded model. Not for use from several threads."""
 
     multilingual: bool
+    short: bool  # short sound takes it less time than a whole window does
 
     def languages(self, sounds: tuple[NDArray[np.float32], ...]) -> tuple[dict[str, float], ...]:
         """Return, for each window of sound, the probability (0..1) of each language the model knows."""

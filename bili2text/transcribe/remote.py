@@ -53,6 +53,7 @@ class RemoteEngine(RemoteModel[Ready]):
             warn=warn,
         )
         self.multilingual = self.ready.multilingual
+        self.short = self.ready.short
         self.compute_type = self.ready.compute_type
 
     def check_language(self, language: str | None) -> None:

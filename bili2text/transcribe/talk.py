@@ -32,6 +32,7 @@ class Ready:
     """What a loaded model says of itself."""
 
     multilingual: bool
+    short: bool
     compute_type: str  # what it computes in, after "default" or "auto" was decided
 
 

@@ -15,10 +15,13 @@ from bili2text.audio.waveform import SAMPLE_RATE, Samples
 
 
 def sounds(folder: Path) -> tuple[Sound, ...]:
-    """Return the recordings below a folder that have their text beside them (`accuracy.found`)."""
+    """Return the recordings below a folder that have their text beside them (`accuracy.found`).
+
+    Their paths are whole: each program runs in a folder of its own.
+    """
     return tuple(
         Sound(clip.path.stem, clip.path, clip.language, clip.text, len(samples_of(clip.path)) / SAMPLE_RATE)
-        for clip in found(folder)
+        for clip in found(folder.resolve())
     )
 
 

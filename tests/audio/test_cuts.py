@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bili2text.audio.chunks import FRAME, CutRules, chunks
-from bili2text.audio.cuts import Cut, Spread, cut_again, cut_of
+from bili2text.audio.chunks import FRAME, Chunk, CutRules, Span, chunks
+from bili2text.audio.cuts import Cut, Kept, Spread, cut_again, cut_of, opened
 
 
 def judged(frames: list[float], seed: int):
@@ -54,6 +54,59 @@ def test_any_part_of_the_cuts_can_be_had_and_missing_sound_gives_what_there_is()
         (3, 30_000, 50_000),
         (4, 20_000, 80_000),
     ]
+
+
+@given(speech, st.integers(0, 5), st.integers(0, 3), st.sampled_from([11.0, 14.0, 28.0]))
+@settings(deadline=None, max_examples=50)
+def test_short_chunks_at_the_beginning_are_cut_from_the_others_in_silence(
+    runs: list[tuple[int, float]], seed: int, most: int, longest: float
+) -> None:
+    frames = [value for count, value in runs for _ in range(count)]
+    stream = list(judged(frames, seed))
+    first = list(chunks(iter(stream), CutRules(max_chunk=longest)))
+    before = [cut_of(chunk) for chunk in first]
+    after, opening = opened(before, most)
+    assert opening <= most
+    assert all(cut.end - cut.start <= 10.0 for cut in after[:opening])
+    assert [cut.index for cut in after] == list(range(len(after)))
+    assert len(after) <= len(before) + opening
+    assert [span for cut in after for span in cut.speech] == [span for cut in before for span in cut.speech]
+    assert {cut.first for cut in before} <= {cut.first for cut in after}
+    assert sum(cut.count for cut in after) == sum(cut.count for cut in before)
+    within = [
+        cut.start <= span.start + 0.1 and span.end - 0.1 <= cut.end for cut in after for span in cut.speech
+    ]
+    assert all(within)
+    assert all(cut.speech for cut in after)
+    kept = Kept()
+    for chunk in first:
+        kept.show(chunk)
+    whole = np.concatenate([samples for samples, _ in stream])
+    once, again = kept.cut(after), list(cut_again(iter([whole]), after))
+    assert once is not None
+    for one, other in zip(once, again, strict=True):
+        assert (one.index, one.start, one.speech) == (other.index, other.start, other.speech)
+        assert np.array_equal(one.samples, other.samples)
+
+
+def test_the_longest_silence_within_reach_is_cut_at_and_nothing_where_there_is_none() -> None:
+    talk = (Span(0.2, 3.0), Span(3.9, 5.0), Span(5.4, 8.0), Span(8.2, 20.0))
+    cut = Cut(0, 0, 20 * 16_000, talk)
+    found, opening = opened([cut], 2)
+    assert [(one.start, one.end) for one in found] == [(0.0, 5.2), (5.2, 20.0)], "3.45 s are too little"
+    assert opening == 1, "nobody is silent in what is left, within reach"
+    assert opened([Cut(0, 0, 20 * 16_000, (Span(0.0, 20.0),))], 2)[1] == 0
+    endless = (Span(0.0, 9.12), Span(9.12, 13.6))
+    assert opened([Cut(0, 0, 14 * 16_000, endless)], 2)[1] == 0, "cut where nobody was silent"
+    assert opened([], 2) == ((), 0)
+    assert opened([Cut(0, 0, 16_000, (Span(0.0, 1.0),))], 2)[1] == 1
+
+
+def test_more_sound_than_there_is_room_for_is_not_kept() -> None:
+    kept = Kept()
+    for index in range(3):
+        kept.show(Chunk(index, 600.0 * index, np.zeros(600 * 16_000, np.float32), ()))
+    assert kept.cut([Cut(0, 0, 16_000, ())]) is None
 
 
 @given(st.integers(0, 5_000), st.integers(1, 16))

@@ -38,6 +38,7 @@ class Scripted:
     warm: str = LOOP
     resume: float | None = None
     multilingual: bool = True
+    short: bool = False
     windows: list[tuple[float, Effort]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
 
@@ -244,7 +245,7 @@ def test_what_is_really_said_over_and_over_stays(tiny: Ct2Engine, samples: Path)
 def test_a_tone_that_the_model_takes_for_words_leaves_none(
     tiny: Ct2Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiny, "_short", False)  # in a short window it takes the tone for nothing
+    monkeypatch.setattr(tiny, "short", False)  # in a short window it takes the tone for nothing
     tone = 0.2 * np.sin(2 * np.pi * 440 * np.arange(12 * SAMPLE_RATE) / SAMPLE_RATE)
     one = as_chunk(tone.astype(np.float32))
     first = first_pass(tiny, one)

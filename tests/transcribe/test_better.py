@@ -44,6 +44,19 @@ def test_on_a_tie_the_first_stays_and_among_others_the_earlier() -> None:
     assert choose(text(GOOD), []) == 0
 
 
+def test_the_fuller_text_wins_where_the_first_passed_over_a_sentence() -> None:
+    # told a prompt, base stretched a segment over the speech it left out; without one it wrote all of it
+    speech = (Span(0.3, 3.9), Span(5.2, 6.5), Span(7.9, 10.1), Span(11.2, 12.7))
+    first = Segment(0.2, 12.9, "9月1日通信公司的停机令将近。", avg_logprob=-0.3)
+    said = ("9月1日通信公司的停機令將近", "西馬莊學校", "迪卡農運動專業潮市", "哪個這麼大的膽子")
+    times = ((0.2, 4.1), (5.1, 6.8), (8.1, 10.1), (11.1, 12.9))
+    whole = tuple(Segment(*when, one, avg_logprob=-0.45) for when, one in zip(times, said, strict=True))
+    lacking = Text(0.0, 13.1, speech, (first,), "zh", "zh")
+    fuller = replace(lacking, segments=whole)
+    assert choose(lacking, [fuller]) == 1
+    assert choose(fuller, [lacking]) == 0
+
+
 def test_the_parts_add_up() -> None:
     found = score(replace(text(GOOD * 3, temperature=0.8), told=GOOD))
     assert found.total == pytest.approx(sum(found.parts.values()))

@@ -70,6 +70,26 @@ def test_threads_are_few_and_sleep_unless_the_user_said_otherwise() -> None:
     assert cpu.threads_that_sleep({"OMP_WAIT_POLICY": "ACTIVE"}) == {}
 
 
+@pytest.mark.parametrize(
+    ("vendor", "flags", "wide"),
+    [
+        ("AuthenticAMD", "sse2 avx512f avx512dq avx512cd avx512bw avx512vl", True),
+        ("AuthenticAMD", "sse2 avx2 avx512f", False),
+        ("GenuineIntel", "sse2 avx512f avx512dq avx512cd avx512bw avx512vl", False),
+    ],
+)
+def test_vectors_are_wide_where_that_was_measured(
+    vendor: str, flags: str, wide: bool, tmp_path: Path
+) -> None:
+    info = tmp_path / "cpuinfo"
+    info.write_text(
+        f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: \nflags\t\t: {flags}\n\nprocessor\t: 1\n"
+    )
+    assert cpu.widest_vectors({}, info) == ({"CT2_FORCE_CPU_ISA": "AVX512"} if wide else {})
+    assert cpu.widest_vectors({"CT2_FORCE_CPU_ISA": "GENERIC"}, info) == {}
+    assert cpu.widest_vectors({}, tmp_path / "none") == {}
+
+
 _HEAP = """
 import resource, threading
 from bili2text.transcribe import cpu

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,3 +116,32 @@ def test_any_text_can_be_judged_and_always_the_same(said: list[str], language: s
     one = text(*said, language=language, told=told)
     assert doubts(one) == doubts(one)
     assert letters(letters("".join(said))) == letters("".join(said))
+
+
+def test_a_segment_stretched_over_speech_is_too_sparse_though_the_chunk_is_not() -> None:
+    speech = (Span(0.5, 2.7), Span(4.5, 6.2), Span(7.9, 12.2), Span(13.8, 18.3))
+    segments = (
+        Segment(0.4, 12.5, "随便搜一手 仓浪之歌。"),
+        Segment(13.7, 18.5, "这份希望中小股东一致行动的唱一书被广泛传播。" * 2),
+    )
+    text = Text(0.0, 18.6, speech, segments, "zh", "zh")
+    (found,) = [one for one in doubts(text) if one.kind == doubt.SPARSE]
+    assert found.value == pytest.approx(9 / 8.2, abs=0.01)
+    assert doubt.missing(text) == pytest.approx((2.8 * 8.2 - 9) / (2.8 * text.spoken), abs=0.01)
+    whole = replace(
+        text,
+        segments=(
+            replace(segments[0], text="随便搜一首沧浪之歌新闻上都在播呢即便是一些高价低廉的别墅项目"),
+            segments[1],
+        ),
+    )
+    assert not [one for one in doubts(whole) if one.kind == doubt.SPARSE]
+    assert doubt.missing(whole) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "seconds"),
+    [("555-867-5309", "en", 3.7), ("13800138000", "zh", 4.5), ("1, 2, 3, 4, 5, 6, 7, 8, 9, 10.", "es", 6.0)],
+)
+def test_digits_are_said_as_words(said: str, language: str, seconds: float) -> None:
+    assert doubt.SPARSE not in kinds(text(said, language=language, seconds=seconds))

@@ -21,6 +21,7 @@ class Reader:
 
     step: float = 30.0
     multilingual: bool = True
+    short: bool = False
     batches: list[int] = field(default_factory=list)
     heard: list[Window] = field(default_factory=list)
 
