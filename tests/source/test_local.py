@@ -101,3 +101,19 @@ def test_what_a_killed_process_left_of_its_input_is_removed(cache, wav):
     next(items)
     assert not left.exists()
     assert ours.exists()
+
+
+def test_a_file_needs_nothing_of_what_links_need() -> None:
+    code = (
+        "import sys, bili2text.pipeline, bili2text.lists.run\n"
+        "from pathlib import Path\n"
+        "from bili2text.progress import Silent\n"
+        "from bili2text.source.fetch import open_source\n"
+        "from bili2text.source.locate import Source\n"
+        "from bili2text.source.media import LinkOptions\n"
+        "source = Source('file', sys.argv[1], path=Path(sys.argv[1]))\n"
+        "assert list(open_source(source, LinkOptions(), Path(), Silent()))\n"
+        "print('yt_dlp' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, __file__], capture_output=True, text=True, check=False)
+    assert done.stdout == "False\n", done.stderr
