@@ -183,8 +183,9 @@ class _Listener:
             lambda plan, engine: detect(spread.kept, engine, self._how(plan)), _VOTE, failures.append
         )
         plan, engine = self._loader.engine()
-        short = engine.short and not self._request.listening.sequential
-        divided, opening = opened(cuts, min(_OPENING, plan.batch_size) if short else 0)
+        longest = self._request.rules.opening
+        short = engine.short and longest > 0 and not self._request.listening.sequential
+        divided, opening = opened(cuts, longest, min(_OPENING, plan.batch_size) if short else 0)
         survey = Survey(
             counted.seconds,
             damage,

@@ -48,6 +48,7 @@ class CutRules:
     padding: float = 0.2  # seconds kept on either side: soft consonants are not heard by the detector
     max_chunk: float = 28.0  # seconds; Whisper's window is 30, and a little silence at its end lets it finish
     max_gap: float = 3.0  # seconds; longer silences are left out, Whisper invents text on them
+    opening: float = 10.0  # seconds of the first chunks where short sound is soon heard; 0: like the others
     everything: bool = (
         False  # True: all sound is speech (`--no-vad-filter`), the detector only says where to cut
     )

@@ -13,8 +13,9 @@ from bili2text.audio.chunks import FRAME, Chunk, Span
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
 
 T = TypeVar("T")
-_OPENING = 10.0  # seconds of a chunk at the beginning, at most: its text is there in a second
-_PIECE = 4.0  # seconds that such a chunk has, at least, and what is left of the one it was cut from
+_PIECE = (
+    4.0  # seconds that a chunk at the beginning has, at least, and what is left of the one it was cut from
+)
 _SILENCE = 0.1  # seconds, at least, of the silence it is cut at
 _KEPT = 64 << 20  # bytes of sound that are kept, at most: 17 minutes
 
@@ -73,8 +74,8 @@ def cut_again(sound: Iterable[Samples], cuts: Sequence[Cut]) -> Iterator[Chunk]:
             yield Chunk(cut.index, cut.first / SAMPLE_RATE, samples, cut.speech)
 
 
-def opened(cuts: Sequence[Cut], most: int) -> tuple[tuple[Cut, ...], int]:
-    """Return the cuts with at most `most` short ones at the beginning, and how many these are.
+def opened(cuts: Sequence[Cut], longest: float, most: int) -> tuple[tuple[Cut, ...], int]:
+    """Return the cuts with at most `most` of `longest` seconds at the beginning, and how many these are.
 
     Short ones are cut, at the longest silence within reach, from those that are too long. Where there is no
     silence to cut at there are fewer of them.
@@ -82,8 +83,8 @@ def opened(cuts: Sequence[Cut], most: int) -> tuple[tuple[Cut, ...], int]:
     short: list[Cut] = []
     rest = list(cuts)
     while rest and len(short) < most:
-        if rest[0].end - rest[0].start > _OPENING:
-            at = _pause(rest[0])
+        if rest[0].end - rest[0].start > longest:
+            at = _pause(rest[0], longest)
             if at is None:
                 break
             rest[:1] = _split(rest[0], at)
@@ -91,12 +92,12 @@ def opened(cuts: Sequence[Cut], most: int) -> tuple[tuple[Cut, ...], int]:
     return tuple(replace(cut, index=index) for index, cut in enumerate((*short, *rest))), len(short)
 
 
-def _pause(cut: Cut) -> int | None:
+def _pause(cut: Cut, longest: float) -> int | None:
     """Return the sample, from the start of the recording, at which to take a short chunk from a long one."""
     gaps = [
         (after.start - before.end, (before.end + after.start) / 2) for before, after in pairwise(cut.speech)
     ]
-    last = min(cut.start + _OPENING, cut.end - _PIECE)
+    last = min(cut.start + longest, cut.end - _PIECE)
     # where endless speech was parted there is no silence
     within = [(gap, at) for gap, at in gaps if gap >= _SILENCE and cut.start + _PIECE <= at <= last]
     return round(max(within)[1] * SAMPLE_RATE) if within else None

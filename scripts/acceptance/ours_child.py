@@ -13,6 +13,7 @@ from acceptance.child_tools import errors_said, forced
 from acceptance.children import say
 from acceptance.clock import LANGUAGE, turns
 from acceptance.values import Json, Task, task_of
+from bili2text.audio.chunks import CutRules
 from bili2text.pipeline import Transcribing
 from bili2text.plan.values import Wishes
 from bili2text.progress import Silent
@@ -49,6 +50,8 @@ def request(task: Task) -> Request:
             cpu_fallback=False,
         ),
         listening=once(task) if task.tokens else Listening(language=LANGUAGE),
+        # on a card nothing else would do; on a CPU it has the windows that the other side has
+        rules=CutRules(opening=0.0),
         output=Output(folder="-", formats="txt"),
         fresh=True,  # what was heard before would not be heard again
     )

@@ -65,7 +65,7 @@ def test_short_chunks_at_the_beginning_are_cut_from_the_others_in_silence(
     stream = list(judged(frames, seed))
     first = list(chunks(iter(stream), CutRules(max_chunk=longest)))
     before = [cut_of(chunk) for chunk in first]
-    after, opening = opened(before, most)
+    after, opening = opened(before, 10.0, most)
     assert opening <= most
     assert all(cut.end - cut.start <= 10.0 for cut in after[:opening])
     assert [cut.index for cut in after] == list(range(len(after)))
@@ -92,14 +92,14 @@ def test_short_chunks_at_the_beginning_are_cut_from_the_others_in_silence(
 def test_the_longest_silence_within_reach_is_cut_at_and_nothing_where_there_is_none() -> None:
     talk = (Span(0.2, 3.0), Span(3.9, 5.0), Span(5.4, 8.0), Span(8.2, 20.0))
     cut = Cut(0, 0, 20 * 16_000, talk)
-    found, opening = opened([cut], 2)
+    found, opening = opened([cut], 10.0, 2)
     assert [(one.start, one.end) for one in found] == [(0.0, 5.2), (5.2, 20.0)], "3.45 s are too little"
     assert opening == 1, "nobody is silent in what is left, within reach"
-    assert opened([Cut(0, 0, 20 * 16_000, (Span(0.0, 20.0),))], 2)[1] == 0
+    assert opened([Cut(0, 0, 20 * 16_000, (Span(0.0, 20.0),))], 10.0, 2)[1] == 0
     endless = (Span(0.0, 9.12), Span(9.12, 13.6))
-    assert opened([Cut(0, 0, 14 * 16_000, endless)], 2)[1] == 0, "cut where nobody was silent"
-    assert opened([], 2) == ((), 0)
-    assert opened([Cut(0, 0, 16_000, (Span(0.0, 1.0),))], 2)[1] == 1
+    assert opened([Cut(0, 0, 14 * 16_000, endless)], 10.0, 2)[1] == 0, "cut where nobody was silent"
+    assert opened([], 10.0, 2) == ((), 0)
+    assert opened([Cut(0, 0, 16_000, (Span(0.0, 1.0),))], 10.0, 2)[1] == 1
 
 
 def test_more_sound_than_there_is_room_for_is_not_kept() -> None:
