@@ -13,10 +13,8 @@ from bili2text.audio.chunks import FRAME, Chunk, Span
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
 
 T = TypeVar("T")
-_PIECE = (
-    4.0  # seconds that a chunk at the beginning has, at least, and what is left of the one it was cut from
-)
-_SILENCE = 0.1  # seconds, at least, of the silence it is cut at
+_PIECE = 4.0  # seconds, at least, of a short chunk at the beginning, and of what it is cut from
+_SILENCE = 0.1  # seconds, at least, of the silence that it is cut at
 _KEPT = 64 << 20  # bytes of sound that are kept, at most: 17 minutes
 
 
