@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -58,15 +58,9 @@ class Follower:
 
     def items(self, link: str) -> Iterator[Item]:
         """Yield the items behind `link`. Raises DownloadError when it is a list and none were chosen."""
-        known = None if self.options.refresh else self.store.known(link)
-        if known:
-            yield Item(known.title, lambda: known, known.part, preview=known)
-            return
-        session = Session(self.options, self.cookies)
-        with closing(session):
-            seen = self._persist(link, lambda: session.look(link))
-            if isinstance(seen, Offer):
-                yield self._item(link, lambda again: again.look(link), (session, seen))
+        with self._looked(link) as seen:
+            if isinstance(seen, Item):
+                yield seen
             elif seen.pieces or self.options.playlist_items:
                 if seen.pieces:
                     self.progress.note("the site keeps this recording in several files: each is an item")
@@ -76,18 +70,31 @@ class Follower:
 
     def unfolded(self, link: str) -> Iterator[Item | Listed]:
         """Yield the item behind `link`, or the lines of a list."""
-        known = None if self.options.refresh else self.store.known(link)
-        if known:
-            yield Item(known.title, lambda: known, known.part, preview=known)
-            return
-        session = Session(self.options, self.cookies)
-        with closing(session):
-            seen = self._persist(link, lambda: session.look(link))
-            if isinstance(seen, Offer):
-                yield self._item(link, lambda again: again.look(link), (session, seen))
+        with self._looked(link) as seen:
+            if isinstance(seen, Item):
+                yield seen
                 return
             for entry in _lines(seen, None if seen.pieces else self.options.playlist_items):
                 yield Listed(entry.link, entry.name, entry.index, entry.address)
+
+    @contextmanager
+    def _looked(self, link: str) -> Iterator[Item | Listing]:
+        """Open what is behind `link`: the cache's item, a promise of one, or a list."""
+        known = self._known(link)
+        if known:
+            yield known
+            return
+        with closing(Session(self.options, self.cookies)) as session:
+            seen = self._persist(link, lambda: session.look(link))
+            if isinstance(seen, Offer):
+                yield self._item(link, lambda again: again.look(link), (session, seen))
+            else:
+                yield seen
+
+    def _known(self, link: str) -> Item | None:
+        """Return the item that the cache has for a link, unless it is to be asked for anew."""
+        known = None if self.options.refresh else self.store.known(link)
+        return Item(known.title, lambda: known, known.part, preview=known) if known else None
 
     def _walk(self, listing: Listing, chosen: str | None, depth: int) -> Iterator[Item]:
         """Yield the chosen entries of a list, and all of the lists within it."""
@@ -95,9 +102,9 @@ class Follower:
             yield from self._entry(entry, depth)
 
     def _entry(self, entry: Entry, depth: int) -> Iterator[Item]:
-        known = None if self.options.refresh else self.store.known(entry.link)
+        known = self._known(entry.link)
         if known:
-            yield Item(known.title, lambda: known, known.part, preview=known)
+            yield known
             return
         session = Session(self.options, self.cookies)
         with closing(session):
