@@ -1,12 +1,13 @@
 """What short windows (transcribe/shorter.py) cost in accuracy, and save: the same speech cut in many ways.
 
-    python scripts/short_windows.py FOLDER [--model base] [--json FILE]
+    python scripts/short_windows.py FOLDER [--model base] [--ways short,whole,theirs] [--beam-size 5]
+        [--zh-prompt TEXT] [--json FILE]
 
 The FOLDER holds NAME.flac with NAME.json (a list of {"start", "end", "text"}); NAME is a language. Its
 sentences are heard one by one, and each two, three and four together, from some twenty of them on; and all.
 Beside them the clips of pytest-audioeval. Three ways: windows as long as their sound needs, whole windows,
-and faster-whisper one window after the other, its own way. All in one thread, with beam 5. Needs the extra
-`bench`.
+and faster-whisper one window after the other, its own way. All in one thread. Chinese is told our prompt, or
+another (none: --zh-prompt ""). Needs the extra `bench`.
 """
 
 from __future__ import annotations
@@ -54,18 +55,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="base")
+    parser.add_argument("--ways", default="short,whole,theirs")
+    parser.add_argument("--beam-size", type=int, default=5)
+    parser.add_argument("--zh-prompt", default=prompt_for("zh", "simplified"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = find(options.model, Places(cache_dir(os.environ), None, os.environ))
     if model is None:
         parser.error(f"{options.model} is not on this disk")
     cuts = [*cuts_of(options.folder), *clips()]
-    ways = {
-        "short": ours(model.path, short=True),
-        "whole": ours(model.path, short=False),
-        "theirs": theirs(model.path),
+    beam, prompts = options.beam_size, {"zh": options.zh_prompt} if options.zh_prompt else {}
+    ways: dict[str, Callable[[], Hear]] = {
+        "short": lambda: ours(model.path, beam, prompts, short=True),
+        "whole": lambda: ours(model.path, beam, prompts, short=False),
+        "theirs": lambda: theirs(model.path, beam),
     }
-    scores = {way: measured(hear, cuts) for way, hear in ways.items()}
+    scores = {way: measured(ways[way](), cuts) for way in options.ways.split(",")}
     for group in dict.fromkeys(cut.group for cut in cuts):
         cells = (
             f"{way} {one.errors}/{one.units} in {one.seconds:.0f} CPU s"
@@ -101,11 +106,11 @@ def clips() -> Iterator[Cut]:
         yield Cut(clip.group, clip.language, samples_of(clip.path), clip.text)
 
 
-def ours(folder: Path, *, short: bool) -> Hear:
+def ours(folder: Path, beam: int, prompts: dict[str, str], *, short: bool) -> Hear:
     """Return our way, with windows as long as they need or whole ones."""
-    engine = Ct2Engine(Load(folder, "cpu", compute_type="int8", threads=1), DecodeOptions())
+    options = DecodeOptions(beam_size=beam)
+    engine = Ct2Engine(Load(folder, "cpu", compute_type="int8", threads=1), options)
     engine.short = short
-    prompts = {"zh": prompt_for("zh", "simplified") or ""}
 
     def hear(cut: Cut) -> str:
         sound = judged(iter([cut.samples]), SpeechDetector())
@@ -116,14 +121,15 @@ def ours(folder: Path, *, short: bool) -> Hear:
     return hear
 
 
-def theirs(folder: Path) -> Hear:
+def theirs(folder: Path, beam: int) -> Hear:
     """Return faster-whisper's way, every other option at its default."""
     from faster_whisper import WhisperModel
 
     model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
 
     def hear(cut: Cut) -> str:
-        return "".join(segment.text for segment in model.transcribe(cut.samples, language=cut.language)[0])
+        segments, _ = model.transcribe(cut.samples, language=cut.language, beam_size=beam)
+        return "".join(segment.text for segment in segments)
 
     return hear
 

@@ -12,6 +12,7 @@ asleep   threads that wait do not spin              (transcribe/cpu.py)
 reuse    sound is encoded once                      (transcribe/encoded.py)
 workers  parts of a batch side by side              (transcribe/abreast.py)
 short    short sound in short windows               (transcribe/shorter.py)
+vectors  of 512 bits, on AMD's CPUs that have them  (transcribe/cpu.py)
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any
 
 from bili2text.transcribe import cpu
 
-LEVERS = ("memory", "blas", "asleep", "reuse", "workers", "short")
+LEVERS = ("memory", "blas", "asleep", "reuse", "workers", "short", "vectors")
 WAYS = {"all": (), "none": LEVERS, **{f"without {name}": (name,) for name in LEVERS}}
 
 
@@ -74,6 +75,8 @@ def child(off: tuple[str, ...]) -> dict[str, Any]:
         environ |= cpu.one_blas_thread(environ)
     if "asleep" not in off:
         environ |= cpu.threads_that_sleep(environ)
+    if "vectors" not in off:
+        environ |= cpu.widest_vectors(environ)
     done = subprocess.run(
         [sys.executable, *sys.argv, "--child", ",".join(off)],
         stdout=subprocess.PIPE,
