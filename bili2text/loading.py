@@ -56,7 +56,7 @@ class Loader:
         self._environ = environ
         self._places = Places(cache_dir(environ), request.models.model_dir, environ)
         may_download = not hub.is_offline(self._hub())
-        wishes = replace(request.wishes, told=request.told)
+        wishes = replace(request.wishes, told=request.told, marks=request.listening.sets_marks)
         self._planner = Planner(wishes, self._places, progress, may_download=may_download, look=look)
         self._loaded: _Loaded | None = None
         self._died_at: list[int] = []  # groups of this recording

@@ -68,7 +68,7 @@ class Request:
     def told(self) -> int:
         """Tokens each window is told before its own, at most."""
         words = len(hotwords(self.terms, self.listening.language or "en").encode()) if self.terms else 0
-        return min(ROOM_BEFORE, self.listening.told + (ROOM_BEFORE if self.seed_terms else words))
+        return min(ROOM_BEFORE, self.listening.options.told + (ROOM_BEFORE if self.seed_terms else words))
 
     explain: bool = False  # show the plan in full before anything is done
 

@@ -293,7 +293,7 @@ speech_options = all_of(
     _speech(
         "--vad-speech-pad-ms",
         type=click.IntRange(0, 2000),
-        default=200,
+        default=400,
         show_default=True,
         metavar="MS",
         help="Sound kept before and after speech.",

@@ -12,8 +12,8 @@ import click
 from bili2text import terms
 from bili2text.audio import clips
 from bili2text.audio.chunks import CutRules
+from bili2text.chinese.example import EXAMPLES, example
 from bili2text.chinese.normalise import ChineseRules
-from bili2text.chinese.prompt import prompt_for
 from bili2text.errors import UsageError
 from bili2text.gpu.account import Watching
 from bili2text.plan.values import Wishes
@@ -89,9 +89,9 @@ def planned(values: dict[str, Any]) -> Wishes:
     _refuse_one_batch(values)
     same = ("condition_on_previous_text", "hotwords", "prefix")
     telling = DecodeOptions(**{name: values[name] for name in same}, initial_prompt=_initial_prompt(values))
-    listening = Listening(telling, code(values["language"]), prompts=_prompts(values))
+    listening = Listening(telling, code(values["language"]), marks=_marks(values))
     run = Request((), listening=listening, terms=_terms(values["terms"]), seed_terms=values["seed_terms"])
-    return replace(wishes(values), told=run.told)
+    return replace(wishes(values), told=run.told, marks=listening.sets_marks)
 
 
 def _terms(path: Path | None) -> tuple[Term, ...]:
@@ -117,7 +117,7 @@ def _listening(values: dict[str, Any]) -> Listening:
         sequential=not values["batched"],
         # without the detector nobody knows where text is missing, or where there should be none
         second_look=values["second_look"] and values["vad_filter"],
-        prompts=_prompts(values),
+        marks=_marks(values),
     )
 
 
@@ -142,12 +142,11 @@ def _languages(values: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if name))
 
 
-def _prompts(values: dict[str, Any]) -> dict[str, str]:
-    """Return what a window in a language is told where the user says nothing."""
-    if not values["zh_prompt"] or values["task"] == "translate":
+def _marks(values: dict[str, Any]) -> dict[str, str]:
+    """Return, for each language whose marks are to be set, a text that has some."""
+    if not values["zh_marks"] or values["task"] == "translate":
         return {}
-    prompts = {name: prompt_for(name, values["zh_script"]) for name in ("zh", "yue")}
-    return {name: prompt for name, prompt in prompts.items() if prompt}
+    return {name: example(name, values["zh_script"]) for name in EXAMPLES}
 
 
 def _decoding(values: dict[str, Any]) -> DecodeOptions:

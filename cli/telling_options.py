@@ -43,9 +43,9 @@ telling_options = all_of(
         help="How Chinese is written. auto: Mandarin simplified, Cantonese as Whisper wrote it.",
     ),
     _decode(
-        "--zh-prompt/--no-zh-prompt",
+        "--zh-marks/--no-zh-marks",
         default=True,
         show_default=True,
-        help="Tell every Chinese window a sentence that makes Whisper set marks, where no prompt is given.",
+        help="Set the marks that Whisper leaves out of Chinese, where it thinks them likely.",
     ),
 )

@@ -170,20 +170,18 @@ def ours(compute_type: str, *, second_look: bool = True, sequential: bool = Fals
 
     def make(model: str) -> Hear:
         from bili2text import pipeline
-        from bili2text.chinese.prompt import prompt_for
+        from bili2text.chinese.example import EXAMPLES
         from bili2text.plan.values import Wishes
         from bili2text.progress import Silent
         from bili2text.request import Output, Request, Result
         from bili2text.settings import environment
         from bili2text.transcribe.run import Listening
 
-        prompts = {"zh": prompt_for("zh", "simplified") or ""}
-
         def hear(path: Path) -> str:
             request = Request(
                 (str(path),),
                 wishes=Wishes(model=model, device="cpu", compute_type=compute_type, batched=not sequential),
-                listening=Listening(sequential=sequential, second_look=second_look, prompts=prompts),
+                listening=Listening(sequential=sequential, second_look=second_look, marks=EXAMPLES),
                 output=Output(folder="-", formats="txt"),
                 fresh=True,
             )

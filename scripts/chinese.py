@@ -1,9 +1,9 @@
-"""What a prompt does to Chinese: errors, punctuation, script, and how often the prompt itself comes back.
+"""Two ways to Chinese with marks, a prompt and asking for them: errors, marks, script, prompts in the text.
 
-    python scripts/chinese.py FOLDER [--model base] [--beam 8] [--compute int8] [--json FILE]
+    python scripts/chinese.py FOLDER [--model base] [--beam 5] [--compute int8] [--json FILE]
 
 FOLDER holds zh.flac (or .wav) and zh.json, a list of {"start", "end", "text"} without punctuation; the clips
-of pytest-audioeval in Chinese are heard too where that is installed. The sound is heard with each prompt four
+of pytest-audioeval in Chinese are heard too where that is installed. The sound is heard in each way four
 times: each sentence alone, and cut into windows of at most 10, 20 and 28 s. Windows without speech (silence,
 noise, a hum) are heard as well: what is written there comes from the prompt. Needs the extra `bench`.
 """
@@ -26,7 +26,7 @@ from bili2text.audio.chunks import Chunk, CutRules, Span, chunks
 from bili2text.audio.decode import Decoder
 from bili2text.audio.speech import SpeechDetector, judged
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
-from bili2text.chinese.prompt import PROMPTS, leaks
+from bili2text.chinese.example import EXAMPLES, example
 from bili2text.models.store import Places, find
 from bili2text.paths import cache_dir
 from bili2text.settings import environment
@@ -36,22 +36,29 @@ from bili2text.transcribe.seek import Look, heard
 
 LENGTHS = (10.0, 20.0, 28.0)  # seconds a window at most; 28 is the program's own
 MARKS = "，。！？；：、,.!?;:"
-TRIED = {
-    "none": None,
-    "simplified": PROMPTS["simplified"],
-    "traditional": PROMPTS["traditional"],
-    "sentences, please": "以下是普通话的句子，请加标点。",
-    "talk": "大家好，今天我们来聊一聊这个话题。准备好了吗？我们开始吧！",
-    "short talk": "你好，我们开始吧。",
-    "weather": "昨天下了雨，今天天晴了。你呢，去不去？",
+_TALK = "大家好，今天我们来聊一聊这个话题。准备好了吗？我们开始吧！"
+# By name: what every window is told, and after what it is asked for marks
+TRIED: dict[str, tuple[str | None, str | None]] = {
+    "none": (None, None),
+    "asked": (None, EXAMPLES["zh"]),
+    "asked, traditional": (None, example("zh", "traditional")),
+    "asked, a talk": (None, _TALK),
+    "simplified": (EXAMPLES["zh"], None),
+    "traditional": (example("zh", "traditional"), None),
+    "sentences, please": ("以下是普通话的句子，请加标点。", None),
+    "talk": (_TALK, None),
+    "short talk": ("你好，我们开始吧。", None),
+    "weather": ("昨天下了雨，今天天晴了。你呢，去不去？", None),
 }
+_LEAK = 7  # characters in a row of the prompt that nobody says by chance
+_SHOWN = re.compile(r"[^\w]|_")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one prompt gave on one way of cutting."""
+    """What one way gave on one way of cutting."""
 
-    prompt: str
+    way: str
     cut: str
     errors: int
     units: int  # characters that are said
@@ -78,27 +85,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="base")
-    parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--compute", default="int8")
-    parser.add_argument("--only", help="prompts by name, separated by commas")
+    parser.add_argument("--only", help="ways by name, with a semicolon between them")
     parser.add_argument("--lengths", type=float, nargs="+", default=LENGTHS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cuts = {**recording(options.folder, options.lengths), "clips": clips(), "no speech": nothing()}
     rows = []
-    for name, prompt in TRIED.items():
-        if options.only and name not in options.only.split(","):
+    for name, (prompt, shown) in TRIED.items():
+        if options.only and name not in options.only.split(";"):
             continue
         engine = loaded(options.model, options.compute, options.beam, prompt)
         for cut, pieces in cuts.items():
             first: dict[tuple[int, float], Decoded] = {}
             for second in (False, True):
-                row = measured(Listener(engine, second, first), name, prompt or "", cut, pieces)
+                row = measured(Listener(engine, second, first, shown), name, prompt or "", cut, pieces)
                 rows.append(row)
                 show(row)
         engine.close()
     if options.json:
-        kept = {"model": options.model, "compute": options.compute, "beam": options.beam, "prompts": TRIED}
+        kept = {"model": options.model, "compute": options.compute, "beam": options.beam, "ways": TRIED}
         kept["rows"] = [asdict(row) for row in rows]
         options.json.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
@@ -176,7 +183,7 @@ def cut(sound: Samples, start: float, end: float) -> Chunk:
 
 
 def measured(listener: Listener, name: str, prompt: str, label: str, pieces: tuple[Piece, ...]) -> Row:
-    """Hear the pieces with one prompt."""
+    """Hear the pieces in one way."""
     errors = length = marks = characters = ends = sentences = traditional = leaked = windows = 0
     for piece in pieces:
         texts = [text for chunk in piece.chunks for text in listener.said(chunk)]
@@ -212,15 +219,17 @@ def measured(listener: Listener, name: str, prompt: str, label: str, pieces: tup
 class Listener:
     """Hears windows at temperature 0; with a second pass, those that fail again without the prompt."""
 
-    def __init__(self, engine: Ct2Engine, second: bool, first: dict[tuple[int, float], Decoded]) -> None:
-        self.engine, self.second, self.again = engine, second, 0
+    def __init__(
+        self, engine: Ct2Engine, second: bool, first: dict[tuple[int, float], Decoded], marks: str | None
+    ) -> None:
+        self.engine, self.second, self.again, self.marks = engine, second, 0, marks
         self.first = first  # what each window said before, by chunk and offset
 
     def said(self, chunk: Chunk) -> Iterator[str]:
         """Yield the text of each window that a chunk takes."""
         look: Look | None = Look(chunk)
         while look is not None:
-            window = Window(chunk.samples[round(look.offset * SAMPLE_RATE) :], "zh")
+            window = Window(chunk.samples[round(look.offset * SAMPLE_RATE) :], "zh", marks=self.marks)
             key = id(chunk), look.offset
             if key not in self.first:
                 (self.first[key],) = self.engine.decode((window,))
@@ -230,6 +239,16 @@ class Listener:
                 self.again += 1
             segments, look = heard(look, decoded)
             yield "|".join(segment.text for segment in segments)
+
+
+def leaks(text: str, prompt: str) -> bool:
+    """Return whether a part of the prompt stands in a window's text: it was written, not heard.
+
+    A part is seven characters in a row, marks and blanks not counted, or the whole of a shorter prompt.
+    """
+    bare, told = _SHOWN.sub("", text), _SHOWN.sub("", prompt)
+    parts = (told[at : at + _LEAK] for at in range(max(1, len(told) - _LEAK + 1)))
+    return bool(told) and any(part in bare for part in parts)
 
 
 def fails(decoded: Decoded) -> bool:
@@ -275,7 +294,7 @@ def show(row: Row) -> None:
     rate = 100 * row.errors / row.units if row.units else 0
     marks = 100 * row.marks / row.characters if row.characters else 0
     print(
-        f"{row.prompt:20} {row.cut:30} errors {row.errors:3}/{row.units:<4}{rate:6.1f} %"
+        f"{row.way:20} {row.cut:30} errors {row.errors:3}/{row.units:<4}{rate:6.1f} %"
         f"  marks {marks:5.1f}/100  ends {row.ends:2}/{row.sentences:<3}"
         f" traditional {row.traditional:3}/{row.characters:<4}"
         f" leaks {row.leaks}/{row.windows} again {row.again}",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bili2text.chinese.prompt import PROMPTS, tokens_at_most
 from bili2text.errors import Bili2TextError
 from bili2text.gpu.device import Cards, Device
 from bili2text.gpu.known import simulated
@@ -36,8 +35,8 @@ def card(name: str, situation: str) -> Device:
     return device
 
 
-# each window may be told the Chinese prompt, as by default
-USUAL = Wishes(cpu_fallback=False, told=max(map(tokens_at_most, PROMPTS.values())))
+# Chinese may have to be given marks, as by default
+USUAL = Wishes(cpu_fallback=False, marks=True)
 
 
 def plan(name: str, situation: str, wishes: Wishes = USUAL) -> Plan:

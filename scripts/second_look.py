@@ -62,7 +62,7 @@ def main() -> int:
     found = find(options.model, Places(cache_dir(os.environ), None, os.environ))
     if found is None:
         sys.exit(f"{options.model} is not on this machine")
-    decoding = DecodeOptions(beam_size=8)
+    decoding = DecodeOptions()
     engine = Ct2Engine(Load(found.path, "cpu", compute_type="int8"), decoding)
     totals: dict[str, Counter[str]] = {}
     for case in cases(options.folder):

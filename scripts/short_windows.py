@@ -1,13 +1,13 @@
 """What short windows (transcribe/shorter.py) cost in accuracy, and save: the same speech cut in many ways.
 
     python scripts/short_windows.py FOLDER [--model base] [--ways short,whole,theirs] [--beam-size 5]
-        [--zh-prompt TEXT] [--json FILE]
+        [--zh-prompt TEXT] [--no-zh-marks] [--json FILE]
 
 The FOLDER holds NAME.flac with NAME.json (a list of {"start", "end", "text"}); NAME is a language. Its
 sentences are heard one by one, and each two, three and four together, from some twenty of them on; and all.
 Beside them the clips of pytest-audioeval. Three ways: windows as long as their sound needs, whole windows,
-and faster-whisper one window after the other, its own way. All in one thread. Chinese is told our prompt, or
-another (none: --zh-prompt ""). Needs the extra `bench`.
+and faster-whisper one window after the other, its own way. All in one thread. Chinese is given its marks, as
+by default, or not, and told a prompt where one is given. Needs the extra `bench`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from accuracy import DENSE, Score, found, processor, samples, units
@@ -27,7 +27,7 @@ from sounds import samples_of
 from bili2text.audio.chunks import CutRules, chunks
 from bili2text.audio.speech import SpeechDetector, judged
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
-from bili2text.chinese.prompt import prompt_for
+from bili2text.chinese.example import EXAMPLES
 from bili2text.models.store import Places, find
 from bili2text.paths import cache_dir
 from bili2text.transcribe.ct2 import Ct2Engine
@@ -38,6 +38,14 @@ TOGETHER = (1, 2, 3, 4)  # sentences
 _FROM = 20  # sentences to begin with
 _EDGE = 0.1  # seconds kept before the first sentence and after the last
 Hear = Callable[["Cut"], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Chinese:
+    """How Chinese is heard."""
+
+    prompt: str | None
+    marks: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +65,18 @@ def main() -> int:
     parser.add_argument("--model", default="base")
     parser.add_argument("--ways", default="short,whole,theirs")
     parser.add_argument("--beam-size", type=int, default=5)
-    parser.add_argument("--zh-prompt", default=prompt_for("zh", "simplified"))
+    parser.add_argument("--zh-prompt", help="what windows of Chinese are told beforehand")
+    parser.add_argument("--zh-marks", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = find(options.model, Places(cache_dir(os.environ), None, os.environ))
     if model is None:
         parser.error(f"{options.model} is not on this disk")
     cuts = [*cuts_of(options.folder), *clips()]
-    beam, prompts = options.beam_size, {"zh": options.zh_prompt} if options.zh_prompt else {}
+    beam, chinese = options.beam_size, Chinese(options.zh_prompt, EXAMPLES if options.zh_marks else {})
     ways: dict[str, Callable[[], Hear]] = {
-        "short": lambda: ours(model.path, beam, prompts, short=True),
-        "whole": lambda: ours(model.path, beam, prompts, short=False),
+        "short": lambda: ours(model.path, beam, chinese, short=True),
+        "whole": lambda: ours(model.path, beam, chinese, short=False),
         "theirs": lambda: theirs(model.path, beam),
     }
     scores = {way: measured(ways[way](), cuts) for way in options.ways.split(",")}
@@ -106,7 +115,7 @@ def clips() -> Iterator[Cut]:
         yield Cut(clip.group, clip.language, samples_of(clip.path), clip.text)
 
 
-def ours(folder: Path, beam: int, prompts: dict[str, str], *, short: bool) -> Hear:
+def ours(folder: Path, beam: int, chinese: Chinese, *, short: bool) -> Hear:
     """Return our way, with windows as long as they need or whole ones."""
     options = DecodeOptions(beam_size=beam)
     engine = Ct2Engine(Load(folder, "cpu", compute_type="int8", threads=1), options)
@@ -114,7 +123,8 @@ def ours(folder: Path, beam: int, prompts: dict[str, str], *, short: bool) -> He
 
     def hear(cut: Cut) -> str:
         sound = judged(iter([cut.samples]), SpeechDetector())
-        how = Listening(language=cut.language, batch_size=8, prompts=prompts)
+        told = replace(options, initial_prompt=chinese.prompt if cut.language == "zh" else None)
+        how = Listening(told, cut.language, batch_size=8, marks=chinese.marks)
         heard = listen(chunks(sound, CutRules()), engine, how, lambda _: None)
         return "".join(segment.text for segment in heard.segments)
 

@@ -45,7 +45,7 @@ class CutRules:
     release: float = 0.35  # probability under which it may end (Silero: threshold - 0.15)
     min_speech: float = 0.0  # seconds; shorter bursts are not speech
     min_silence: float = 0.16  # seconds under `release` before a span ends; faster-whisper's batched value
-    padding: float = 0.2  # seconds kept on either side: soft consonants are not heard by the detector
+    padding: float = 0.4  # seconds kept on either side, as in faster-whisper: soft consonants go unheard
     max_chunk: float = 28.0  # seconds; Whisper's window is 30, and a little silence at its end lets it finish
     max_gap: float = 3.0  # seconds; longer silences are left out, Whisper invents text on them
     opening: float = 10.0  # seconds of the first chunks where short sound is soon heard; 0: like the others

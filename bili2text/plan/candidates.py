@@ -20,8 +20,7 @@ _A_CORE = 8  # windows for each core of a CPU: fewer cost more time, more of the
 _RATED = 4  # windows in a batch, at most, that a CPU's speed was measured with
 _ENCODED = (4, 1)  # windows encoded at once where the whole batch has no room
 _ROOMY = 4  # windows at once from which a card is well used
-_GPU_BEAM = 5  # openai-whisper's; each beam more is memory for every window of the batch
-_CPU_BEAM = 8  # a CPU hardly notices, Chinese gains: docs/accuracy.md
+_BEAM = 5  # openai-whisper's; wider ones take more memory and hear no better (docs/accuracy.md)
 _BEST_OF = 5
 _OURS = ("auto", "default")  # precisions that leave it to us
 # x realtime that a CPU must reach for a model we choose: a night is enough for a night's recordings
@@ -178,18 +177,20 @@ def _settings(place: Place, compute_type: str, wishes: Wishes, machine: Machine)
         batches = (wishes.batch_size,)
     if not wishes.batched:
         batches = (1,)
-    for beam, best_of in _searches(wishes, _GPU_BEAM if gpu else _CPU_BEAM):
+    for beam, best_of in _searches(wishes):
         for batch in batches:
-            whole = Setting(compute_type, batch, beam, best_of, None, wishes.word_timestamps, wishes.told)
+            whole = Setting(
+                compute_type, batch, beam, best_of, None, wishes.word_timestamps, wishes.told, wishes.marks
+            )
             yield whole
             # numpy, through which the parts are joined, has no bfloat16
             if gpu and "bfloat16" not in compute_type:
                 yield from (replace(whole, encoder_batch=part) for part in _ENCODED if part < batch)
 
 
-def _searches(wishes: Wishes, beam: int) -> list[tuple[int, int]]:
+def _searches(wishes: Wishes) -> list[tuple[int, int]]:
     """Return (beam, best of) to try, the widest first; what was asked for stays."""
-    widest = (wishes.beam_size or beam, wishes.best_of or _BEST_OF)
+    widest = (wishes.beam_size or _BEAM, wishes.best_of or _BEST_OF)
     found = [widest]
     if wishes.best_of is None:
         found.append((widest[0], 1))

@@ -178,6 +178,7 @@ def _plan(
         encoder_batch=setting.encoder_batch,
         word_timestamps=setting.word_timestamps,
         told=setting.told,
+        marks=setting.marks,
         gpu="" if device is None else device.uuid,
         site=None if device is None else site(device, machine),
         on_disk=model.on_disk,

@@ -119,6 +119,7 @@ def _within(less: Setting, more: Setting) -> bool:
         and less.best_of <= more.best_of
         and less.word_timestamps <= more.word_timestamps
         and less.told <= more.told
+        and less.marks <= more.marks
         and _no_more_at_once(less.encoder_batch, more.encoder_batch)
     )
 

@@ -1,7 +1,8 @@
 """How much memory a Whisper model takes, and how fast a CPU is with it, by arithmetic on its shape. Pure.
 
-The parts are weights, padding, context, and the largest of encoding, decoding, decoding again and timing
-words; the bytes of each are in stages.py. How far the sum is from what was measured: docs/memory.md.
+The parts are weights, padding, context, and the largest of encoding, decoding, decoding again, timing words
+and asking for marks; the bytes of each are in stages.py. How far the sum is from what was measured:
+docs/memory.md.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from math import ceil
 
 from bili2text.models.catalog import Dims
 from bili2text.plan import stages
-from bili2text.plan.stages import BYTES, FRAMES, LONGEST, SPOKEN, TOLD
+from bili2text.plan.stages import BYTES, FRAMES, LONGEST, MARKING, SPOKEN, TOLD
 
 COMPUTE_TYPES = tuple(BYTES)
 _MIB = 2.0**20
@@ -57,6 +58,7 @@ class Setting:
     encoder_batch: int | None = None  # windows encoded at once, kept in RAM; None: all, kept on the card
     word_timestamps: bool = False
     told: int = TOLD  # tokens of prompt, hotwords and text before, at most
+    marks: bool = False  # whether marks are asked for, a window at a time
 
     @property
     def tokens(self) -> int:
@@ -75,6 +77,7 @@ class Footprint:
     decoder: float
     again: float  # one window alone, several samples of it, while the batch waits
     words: float
+    marks: float = 0.0  # asked for one window at a time
     load: float = (
         0.0  # while the file is read and converted, beyond the weights; on a card that is RAM's affair
     )
@@ -118,6 +121,7 @@ class Footprint:
             (self.decoder, f"decoding {many}"),
             (self.again, f"decoding a window again, {self.samples} samples"),
             (self.words, f"timing the words of {many}"),
+            (self.marks, "asking for marks"),
             (self.load, "reading the file"),
         )
 
@@ -154,7 +158,7 @@ def on_cpu(
     held = setting.batch_size * unit
     if workers is not None:
         setting = replace(setting, encoder_batch=workers)
-    plain = _stages(dims, setting, number, weight, held=held, tokens=tokens)
+    plain = _stages(dims, setting, number, weight, held=held, tokens=tokens, marking=workers or 1)
     weights = stages.weights_bytes(dims, compute_type) / _MIB
     kept = (workers or 1) * _KEPT_UNITS * unit / _MIB
     rows = setting.batch_size * setting.beam_size
@@ -166,6 +170,7 @@ def on_cpu(
         decoder=plain.decoder + _HOLES * stages.text_bytes(dims, rows, number, tokens) / _MIB + kept,
         again=plain.again + _HOLES * stages.text_bytes(dims, setting.best_of, number, tokens) / _MIB + kept,
         words=plain.words + kept if setting.word_timestamps else 0.0,
+        marks=plain.marks + kept if setting.marks else 0.0,
         load=stages.loading(dims, compute_type) / _MIB - weights,
         beside="program",
     )
@@ -203,13 +208,19 @@ def cpu_speed(dims: Dims, setting: Setting, cores: int) -> float:
     return setting.batch_size * _SECONDS / (batch + _SAID * step)
 
 
-def _stages(dims: Dims, setting: Setting, number: int, weight: int, *, held: int, tokens: int) -> Footprint:
-    """Return the stages of transcribe/ct2.py in MiB, all else at 0; `held`: bytes of sound kept encoded."""
+def _stages(
+    dims: Dims, setting: Setting, number: int, weight: int, *, held: int, tokens: int, marking: int = 1
+) -> Footprint:
+    """Return the stages of transcribe/ct2.py in MiB, all else at 0.
+
+    `held` are the bytes of sound kept encoded, `marking` the windows whose marks are asked for at once.
+    """
     batch = setting.batch_size
     at_once = min(setting.encoder_batch or batch, batch)
     alone = max(stages.encoding(dims, number), stages.sampling(dims, setting.best_of, number, tokens))
     together = stages.decoding(dims, batch, batch * setting.beam_size, number, tokens)
     words = held + batch * stages.timing(dims, number, weight) if setting.word_timestamps else 0
+    marks = held + marking * stages.timing(dims, number, weight, MARKING) if setting.marks else 0
     return Footprint(
         weights=0.0,
         padding=0.0,
@@ -218,6 +229,7 @@ def _stages(dims: Dims, setting: Setting, number: int, weight: int, *, held: int
         decoder=(held + together) / _MIB,
         again=(held + alone) / _MIB,
         words=words / _MIB,
+        marks=marks / _MIB,
         windows=batch,
         samples=setting.best_of,
     )

@@ -89,6 +89,7 @@ def _peak(one: dict[str, Any]) -> Peak:
             encoder_batch=None if at_once is None else whole(at_once, _LIMITS["batch_size"]),
             word_timestamps=flag(setting["word_timestamps"]),
             told=whole(setting["told"], TOLD, least=0),
+            marks=flag(setting["marks"]),
         ),
         mib=_count(one, "mib"),
         out_of_memory=flag(one["out_of_memory"]),

@@ -17,6 +17,7 @@ LONGEST = 448  # tokens the decoder has room for: what was said before, and as m
 SPOKEN = 229
 TOLD = 223  # tokens of prompt, hotwords and text before that transcribe/ct2.py puts before a window's own
 _MEL_FRAMES = 3000
+MARKING = SPOKEN + 14  # tokens in a window whose marks are asked for: a sentence that has some comes before
 # Heads that time words. openai/whisper's whisper/__init__.py names 5 to 23 of them, model by model.
 _TIMING_HEADS = 24
 
@@ -118,7 +119,7 @@ def sampling(dims: Dims, samples: int, number: int, tokens: int = LONGEST) -> in
     return sound + text_bytes(dims, samples, number, tokens) + moved + 3 * samples * dims.vocab * number
 
 
-def timing(dims: Dims, number: int, weight: int) -> int:
+def timing(dims: Dims, number: int, weight: int, tokens: int = SPOKEN) -> int:
     """Return the bytes of timing one window's words, two copies of its encoded sound with it.
 
     All text in one pass: a layer's scores and probabilities, those of the heads that time, and twice a score
@@ -126,7 +127,7 @@ def timing(dims: Dims, number: int, weight: int) -> int:
     `align`, src/layers/common.cc `Dense`; twice is as measured on a CPU).
     """
     unit = FRAMES * dims.width * number
-    heads = min(_TIMING_HEADS, dims.heads * dims.decoder_layers) * SPOKEN * FRAMES * number
-    layer = 4 * unit + 2 * dims.heads * SPOKEN * FRAMES * number
-    logits = SPOKEN * dims.vocab * (2 * number + (4 if weight == 1 else 0))
+    heads = min(_TIMING_HEADS, dims.heads * dims.decoder_layers) * tokens * FRAMES * number
+    layer = 4 * unit + 2 * dims.heads * tokens * FRAMES * number
+    logits = tokens * dims.vocab * (2 * number + (4 if weight == 1 else 0))
     return 2 * unit + heads + max(layer, heads, logits)

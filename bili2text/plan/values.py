@@ -42,6 +42,7 @@ class Wishes:
     batched: bool = True
     word_timestamps: bool = False
     told: int = 0  # tokens of prompt, hotwords and text before that each window is told, at most
+    marks: bool = False  # whether the model may be asked for marks
     gpu_wait: float = 30.0  # seconds to wait for memory that a neighbour took in mid-run
 
 
@@ -107,6 +108,7 @@ class Plan:
     encoder_batch: int | None = None  # windows encoded at once; None: the whole batch
     word_timestamps: bool = False
     told: int = 0
+    marks: bool = False
     gpu: str = ""  # the card's UUID; "" on the CPU
     site: Site | None = None  # where what is learned of it holds; None on the CPU
     on_disk: bool = True
@@ -127,4 +129,5 @@ class Plan:
             self.encoder_batch,
             self.word_timestamps,
             self.told,
+            self.marks,
         )

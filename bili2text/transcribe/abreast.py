@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from itertools import pairwise
+from itertools import groupby
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+K = TypeVar("K", bound=tuple[int, ...])
 
 
 class Abreast:
@@ -36,8 +37,16 @@ class Abreast:
             self._pool.shutdown()
 
 
-def parts(count: int, most: int) -> list[slice]:
-    """Return 0..count-1 in at most `most` parts, in order, their lengths as equal as can be."""
-    number = max(1, min(count, most))
-    edges = [count * one // number for one in range(number + 1)]
-    return [slice(start, end) for start, end in pairwise(edges)]
+def shares(kinds: Sequence[K], weights: Sequence[int], workers: int) -> list[list[int]]:
+    """Return the numbers of all things in batches of one kind, about the same weight for each worker.
+
+    The heaviest batch comes first: a worker that is done takes the next one.
+    """
+    order = sorted(range(len(kinds)), key=kinds.__getitem__)
+    whole, below = sum(weights) or 1, 0
+    worker: dict[int, int] = {}
+    for one in order:
+        worker[one] = int((below + weights[one] / 2) * workers / whole)
+        below += weights[one]
+    found = [list(same) for _, same in groupby(order, key=lambda one: (worker[one], kinds[one]))]
+    return sorted(found, key=lambda batch: -sum(weights[one] for one in batch))

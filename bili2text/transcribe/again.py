@@ -34,6 +34,7 @@ class Manner:
     options: DecodeOptions = DecodeOptions()
     expected_language: str | None = None  # of the recording, where it is to have but one
     batch_size: int = 1  # windows the device has room for
+    marks: str | None = None  # a text with marks, where they are to be set
 
     @property
     def told(self) -> str:
@@ -129,7 +130,11 @@ class _Ear:
             self.left -= size
             batch = [looks.popleft() for _ in range(size)]
             windows = tuple(
-                Window(look.chunk.samples[round(look.offset * SAMPLE_RATE) :], self._language)
+                Window(
+                    look.chunk.samples[round(look.offset * SAMPLE_RATE) :],
+                    self._language,
+                    marks=self._how.marks,
+                )
                 for look in batch
             )
             for look, decoded in zip(batch, self._engine.decode(windows, rung.effort), strict=True):

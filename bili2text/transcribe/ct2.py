@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 import sys
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import ctranslate2
@@ -26,10 +25,12 @@ from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import PrecisionFailure, UsageError
 from bili2text.models.weights import read_dims
 from bili2text.segments import Segment, Word
-from bili2text.transcribe.abreast import Abreast, parts
+from bili2text.transcribe.abreast import Abreast, shares
 from bili2text.transcribe.ct2_errors import translated
 from bili2text.transcribe.encoded import Encoded
 from bili2text.transcribe.engine import USUAL, Decoded, DecodeOptions, Effort, Load, Window
+from bili2text.transcribe.hypothesis import Hypothesis, compression_ratio, likeliest
+from bili2text.transcribe.marks import COMMA, QUESTION, STOP, Tokens, Vocabulary, marked
 from bili2text.transcribe.shorter import HOP, WHOLE, WIDEST, frames
 from bili2text.transcribe.tokens import Piece, pieces
 
@@ -123,7 +124,7 @@ class Ct2Engine:
         with translated(self._place):
             return tuple(
                 self._again(window, prompt, hypothesis, options)
-                if self._fails(hypothesis) and len(options.temperatures) > 1
+                if hypothesis.fails(self._options) and len(options.temperatures) > 1
                 else result
                 for window, prompt, (hypothesis, result) in zip(
                     windows, prompts, self._first(windows, prompts, options), strict=True
@@ -132,7 +133,7 @@ class Ct2Engine:
 
     def _first(
         self, windows: tuple[Window, ...], prompts: list[list[int]], options: DecodeOptions
-    ) -> list[tuple[_Hypothesis, Decoded]]:
+    ) -> list[tuple[Hypothesis, Decoded]]:
         """Decode all windows at the first temperature. What was encoded is let go before a model is."""
         if options.temperatures[0] > 0:
             self._reseed()
@@ -157,19 +158,16 @@ class Ct2Engine:
 
         In one batch CTranslate2 wants sound of one length, and prompts whose text begins at the same place.
         """
-        alike: dict[tuple[int, int], list[int]] = {}
-        for number, (window, prompt) in enumerate(zip(windows, prompts, strict=True)):
-            start = prompt.index(self._tokenizer(window.language).sot)
-            alike.setdefault((start, self._frames(window.samples)), []).append(number)
-        return [
-            same[part]
-            for _, same in sorted(alike.items())
-            for part in parts(len(same), round(self._abreast.workers * len(same) / len(windows)))
+        lengths = [self._frames(window.samples) for window in windows]
+        starts = [
+            prompt.index(self._tokenizer(window.language).sot)
+            for window, prompt in zip(windows, prompts, strict=True)
         ]
+        return shares([*zip(starts, lengths, strict=True)], lengths, self._abreast.workers)
 
     def _batch(
         self, windows: Sequence[Window], prompts: list[list[int]], options: DecodeOptions
-    ) -> list[tuple[_Hypothesis, Decoded]]:
+    ) -> list[tuple[Hypothesis, Decoded]]:
         encoded = self._encode([window.samples for window in windows])
         hypotheses = self._generate(encoded, prompts, options.temperatures[0], windows[0].language, options)
         return list(zip(hypotheses, self._finish(windows, encoded, hypotheses), strict=True))
@@ -282,7 +280,7 @@ class Ct2Engine:
         temperature: float,
         language: str,
         options: DecodeOptions,
-    ) -> list[_Hypothesis]:
+    ) -> list[Hypothesis]:
         tokenizer = self._tokenizer(language)
         search = (
             {"beam_size": 1, "num_hypotheses": options.best_of, "sampling_topk": 0}
@@ -312,12 +310,12 @@ class Ct2Engine:
         )
         return [self._hypothesis(result, temperature, tokenizer) for result in results]
 
-    def _hypothesis(self, result: View, temperature: float, tokenizer: Tokenizer) -> _Hypothesis:
+    def _hypothesis(self, result: View, temperature: float, tokenizer: Tokenizer) -> Hypothesis:
         tokens = tuple(result.sequences_ids[0])
         self._refuse_nonsense(tokens, float(result.scores[0]))
         # CTranslate2 divides the score by length^penalty; the threshold is on the mean over tokens and EOT
         total = result.scores[0] * len(tokens) ** self._options.length_penalty
-        return _Hypothesis(
+        return Hypothesis(
             tokens=tokens,
             avg_logprob=float(total / (len(tokens) + 1)),
             no_speech_prob=float(result.no_speech_prob),
@@ -334,9 +332,7 @@ class Ct2Engine:
                 hint="use another --compute-type: int8_float32 or float32",
             )
 
-    def _again(
-        self, window: Window, prompt: list[int], first: _Hypothesis, options: DecodeOptions
-    ) -> Decoded:
+    def _again(self, window: Window, prompt: list[int], first: Hypothesis, options: DecodeOptions) -> Decoded:
         """Decode one window at the higher temperatures until one passes; else the likeliest of all."""
         self._reseed()
         encoded = self._encode([window.samples])
@@ -344,47 +340,24 @@ class Ct2Engine:
         for temperature in options.temperatures[1:]:
             (hypothesis,) = self._generate(encoded, [prompt], temperature, window.language, options)
             tried.append(hypothesis)
-            if not self._fails(hypothesis):
+            if not hypothesis.fails(self._options):
                 break
         else:
-            tried.append(replace(self._likeliest(tried), temperature=tried[-1].temperature))
+            tried.append(replace(likeliest(tried, self._options), temperature=tried[-1].temperature))
         (decoded,) = self._finish((window,), encoded, tried[-1:])
         return decoded
-
-    def _likeliest(self, tried: list[_Hypothesis]) -> _Hypothesis:
-        limit = self._options.compression_ratio_threshold
-        plain = [one for one in tried if limit is None or one.compression_ratio <= limit]
-        return max(plain or tried, key=lambda one: one.avg_logprob)
-
-    def _fails(self, hypothesis: _Hypothesis) -> bool:
-        """Return whether openai-whisper would try the next temperature: a loop, or an unlikely text."""
-        options = self._options
-        if self._silent(hypothesis):
-            return False
-        loops = (
-            options.compression_ratio_threshold is not None
-            and hypothesis.compression_ratio > options.compression_ratio_threshold
-        )
-        unlikely = (
-            options.log_prob_threshold is not None and hypothesis.avg_logprob < options.log_prob_threshold
-        )
-        return loops or unlikely
-
-    def _silent(self, hypothesis: _Hypothesis) -> bool:
-        options = self._options
-        return (
-            options.no_speech_threshold is not None
-            and hypothesis.no_speech_prob > options.no_speech_threshold
-            and (options.log_prob_threshold is None or hypothesis.avg_logprob < options.log_prob_threshold)
-        )
 
     def _finish(
         self,
         windows: Sequence[Window],
         encoded: View,
-        hypotheses: list[_Hypothesis],
+        hypotheses: Sequence[Hypothesis],
     ) -> tuple[Decoded, ...]:
-        """Cut the tokens of each window at their timestamps, and time the words where asked."""
+        """Cut the tokens of each window at their timestamps; set marks and time the words where asked."""
+        hypotheses = [
+            self._marked(window, encoded, row, hypothesis)
+            for row, (window, hypothesis) in enumerate(zip(windows, hypotheses, strict=True))
+        ]
         tokenizer = self._tokenizer(windows[0].language)
         cut = [
             pieces(hypothesis.tokens, tokenizer.timestamp_begin, len(window.samples) / SAMPLE_RATE)
@@ -401,7 +374,7 @@ class Ct2Engine:
     def _decoded(
         self,
         tokenizer: Tokenizer,
-        hypothesis: _Hypothesis,
+        hypothesis: Hypothesis,
         found: tuple[Piece, ...],
         resume: float | None,
         words: list[tuple[Word, ...]],
@@ -419,7 +392,7 @@ class Ct2Engine:
             )
             for piece, spoken in zip(found, words, strict=True)
         )
-        silent = self._silent(hypothesis)
+        silent = hypothesis.silent(self._options)
         return Decoded(
             segments=() if silent else tuple(segment for segment in segments if segment.text.strip()),
             resume=None if silent else resume,
@@ -427,6 +400,27 @@ class Ct2Engine:
             tokens=() if silent else tuple(token for piece in found for token in piece.tokens),
             temperature=hypothesis.temperature,
         )
+
+    def _marked(self, window: Window, encoded: View, row: int, hypothesis: Hypothesis) -> Hypothesis:
+        """Return the text of one of the encoded windows with the marks it is to have.
+
+        One window at a time: all text in one pass takes memory for each token and word of the vocabulary.
+        """
+        if window.marks is None or hypothesis.silent(self._options):
+            return hypothesis
+        tokenizer = self._tokenizer(window.language)
+        told = [tokenizer.sot_prev, *tokenizer.encode(" " + window.marks), *tokenizer.sot_sequence]
+        alone = _rows(encoded, [row])
+
+        def probabilities(text: Tokens) -> Sequence[float]:
+            (found,) = self._whisper.model.align(
+                alone, told, [list(text)], [self._frames(window.samples)], median_filter_width=1
+            )
+            return [float(one) for one in found.text_token_probs]
+
+        marks = {mark: tuple(tokenizer.encode(mark)) for mark in (STOP, COMMA, QUESTION)}
+        vocabulary = Vocabulary(tokenizer.timestamp_begin, marks, tokenizer.decode)
+        return replace(hypothesis, tokens=marked(hypothesis.tokens, vocabulary, probabilities))
 
     def _words(
         self,
@@ -446,7 +440,7 @@ class Ct2Engine:
             self._whisper.add_word_timestamps(
                 [drafts[index] for index in spoken],
                 tokenizer,
-                encoded if len(spoken) == len(drafts) else _rows(encoded, spoken),
+                _rows(encoded, spoken),
                 self._frames(windows[0].samples),
                 self._options.prepend_punctuations,
                 self._options.append_punctuations,
@@ -471,23 +465,6 @@ def _timed(words: Sequence[dict[str, Any]], duration: float) -> tuple[Word, ...]
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Hypothesis:
-    """The best text of one window at one temperature."""
-
-    tokens: tuple[int, ...]
-    avg_logprob: float
-    no_speech_prob: float
-    compression_ratio: float
-    temperature: float
-
-
-def compression_ratio(text: str) -> float:
-    """Return how much zlib shrinks the text; openai-whisper's sign of a loop above 2.4."""
-    plain = text.encode("utf-8")
-    return len(plain) / len(zlib.compress(plain))
-
-
 def _together(parts: list[NDArray[np.float32]]) -> View:
     """Return parts of an encoder's output as one."""
     return ctranslate2.StorageView.from_array(parts[0] if len(parts) == 1 else np.concatenate(parts))
@@ -495,5 +472,9 @@ def _together(parts: list[NDArray[np.float32]]) -> View:
 
 def _rows(encoded: View, rows: list[int]) -> View:
     """Return some windows of an encoder's output, on the CPU."""
+    if encoded.shape[0] == len(rows):
+        return encoded
     whole = encoded if encoded.device == "cpu" else encoded.to_device(ctranslate2.Device.cpu)
+    if whole.dtype == ctranslate2.DataType.bfloat16:  # which numpy does not have
+        whole = whole.to(ctranslate2.DataType.float32)
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.asarray(whole)[rows]))

@@ -87,6 +87,7 @@ class Window:
     first: bool = False  # the first window of the recording: `prefix` goes here
     prompt: str | None = None  # in place of the options'
     hotwords: str | None = None  # in place of the options'
+    marks: str | None = None  # a text with marks: what is said gets those that the model sets after it
 
 
 @dataclass(frozen=True, slots=True)

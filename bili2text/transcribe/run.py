@@ -8,7 +8,6 @@ from itertools import groupby, islice
 
 from bili2text.audio.chunks import Chunk
 from bili2text.audio.waveform import SAMPLE_RATE, Samples
-from bili2text.chinese.prompt import tokens_at_most
 from bili2text.segments import Segment
 from bili2text.transcribe.again import FIRST, Manner, second_look
 from bili2text.transcribe.engine import ROOM_BEFORE, USUAL, Decoded, DecodeOptions, Effort, Engine, Window
@@ -27,19 +26,12 @@ class Listening:
     batch_size: int = 8  # windows at once; 1 with `sequential`
     sequential: bool = False  # one window after the other, so that each may know the text before it
     second_look: bool = True  # decode again what is doubtful
-    prompts: Mapping[str, str] = field(default_factory=dict)  # by language, where the options have none
-
-    def prompt(self, language: str) -> str | None:
-        """Return what each window in a language is told before its own text."""
-        return self.options.initial_prompt or self.prompts.get(language)
+    marks: Mapping[str, str] = field(default_factory=dict)  # by language: a text that has some
 
     @property
-    def told(self) -> int:
-        """Tokens each window is told before its own, at most."""
-        longest = max(map(tokens_at_most, self.prompts.values()), default=0)
-        spoken = self.language is None or self.language in self.prompts
-        more = longest if spoken and self.options.initial_prompt is None else 0
-        return min(ROOM_BEFORE, self.options.told + more)
+    def sets_marks(self) -> bool:
+        """Whether marks may have to be set."""
+        return bool(self.marks if self.language is None else self.marks.get(self.language))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +162,7 @@ class _Listener:
         if not self._how.second_look:
             return ChunkHeard(index, language, first, self._looks[index])
         expected = None if self._how.multilingual else language
-        options = replace(self._how.options, initial_prompt=self._how.prompt(language))
-        manner = Manner(options, expected, self._how.batch_size)
+        manner = Manner(self._how.options, expected, self._how.batch_size, self._how.marks.get(language))
         looked = second_look(chunk, first, language, self._engine, manner)
         return ChunkHeard(
             index,
@@ -201,8 +192,9 @@ class _Listener:
             _sound(look),
             language=language,
             first=look.chunk.index == 0 and look.offset == 0,
-            prompt=self._how.prompt(language),
+            prompt=options.initial_prompt,
             hotwords=options.hotwords,
+            marks=self._how.marks.get(language),
         )
         if self._how.sequential and self._how.options.condition_on_previous_text:
             return replace(window, previous=self._previous)

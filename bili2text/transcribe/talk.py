@@ -45,6 +45,7 @@ class _Told:
     first: bool
     prompt: str | None
     hotwords: str | None
+    marks: str | None
 
 
 def of_windows(kind: str, windows: tuple[Window, ...], **more: object) -> Frame:

@@ -22,7 +22,7 @@ SHAPES: tuple[Shape, ...] = (
     ("small", "float32", 4),
     ("medium", "float16", 8),
 )
-STAGES = ("load", "encoder", "decoder", "again", "words")
+STAGES = ("load", "encoder", "decoder", "again", "words", "marks")
 _ROOM = 1.02  # over a computed part: blocks are rounded up
 _BLOCKS_MIB = 8
 
@@ -64,10 +64,16 @@ def computed(bench: Bench, name: str, setting: Setting) -> dict[str, float]:
     """Return the formula's parts by stage, in MiB; all but `load` on top of it."""
     folder, _ = bench.models.folder(name)
     timed = Setting(
-        setting.compute_type, setting.batch_size, setting.beam_size, setting.best_of, word_timestamps=True
+        setting.compute_type,
+        setting.batch_size,
+        setting.beam_size,
+        setting.best_of,
+        word_timestamps=True,
+        marks=True,
     )
     whole = on_card(read_dims(folder / "model.bin"), timed, bench.device.sms)
-    parts = (whole.weights + whole.padding, whole.encoder, whole.decoder, whole.again, whole.words)
+    rest = (whole.encoder, whole.decoder, whole.again, whole.words, whole.marks)
+    parts = (whole.weights + whole.padding, *rest)
     return {stage: round(mib, 1) for stage, mib in zip(STAGES, parts, strict=True)}
 
 

@@ -25,11 +25,12 @@ from acceptance.child_tools import (
 from acceptance.children import say
 from acceptance.values import Task, task_of
 from bili2text.audio.waveform import SAMPLE_RATE
+from bili2text.plan.stages import MARKING, SPOKEN
 from bili2text.transcribe.ct2_errors import translated
 
 _FRAMES = 3000  # of log-mel in a window
 _TOLD = 223  # tokens of a prompt before the text (transcribe/ct2.py)
-_WORDS = 200  # tokens of a text whose words are timed
+_WORDS = 200  # tokens of a text whose words are timed, or whose marks are asked for
 
 
 def main() -> int:
@@ -42,6 +43,7 @@ def main() -> int:
 
 
 def _stages(task: Task, measure: Gauge) -> None:
+    from ctranslate2 import StorageView
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
 
@@ -69,6 +71,10 @@ def _stages(task: Task, measure: Gauge) -> None:
     with _stage("words", measure):
         spoken = [50 + number for number in range(_WORDS)]
         model.align(encoded, list(tokenizer.sot_sequence), [spoken] * len(mel), _FRAMES)
+    row = model.encode(StorageView.from_array(mel[:1]), to_cpu=True)
+    with _stage("marks", measure):
+        shown = [tokenizer.sot_prev, *told[: MARKING - SPOKEN - 1], *tokenizer.sot_sequence]
+        model.align(row, shown, [spoken], _FRAMES, median_filter_width=1)
 
 
 def _mel(whisper: Any, task: Task) -> NDArray[np.float32]:  # noqa: ANN401 - faster-whisper has no types

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarking.values import ALIKE, OURS, Program
+from benchmarking.values import OURS, Program
 
 _HERE = Path(__file__).resolve().parent
 _CT2 = ("--device", "cpu", "--compute_type", "int8", "--threads", "{threads}")
@@ -20,7 +20,6 @@ _WCT2_RUN = ("{bin}/whisper-ctranslate2", "{audio}", "--model_directory", "{mode
 
 PROGRAMS = (
     Program(OURS, (), "ctranslate2", _OURS, prints=_HEARD, fine=(0, 6)),
-    Program(ALIKE, (), "ctranslate2", (*_OURS, "--beam-size", "5"), prints=_HEARD, fine=(0, 6)),
     Program(
         "faster-whisper", ("faster-whisper",), "ctranslate2", (*_FASTER_WHISPER, "0"),
         language=("{language}",), prints=r"^segment: ", text="lines",

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarking.values import ALIKE, OURS, Run
+from benchmarking.values import OURS, Run
 
 MEASURED = Path(__file__).resolve().parents[2] / "docs" / "measurements" / "benchmark.json"
 _NONE = "–"
@@ -57,10 +57,10 @@ def growth_table(found: Mapping[str, Any]) -> str:
 
 
 def shares(runs: Iterable[Run], program: str, of: Callable[[Run], float]) -> tuple[float, ...]:
-    """Return, for each round, our value with the others' beam as a part of the program's; a round that one
-    of them failed in is left out."""
+    """Return, for each round, our value as a part of the program's; a round that one of them failed in is
+    left out."""
     whole = [run for run in runs if not run.why]
-    mine = {run.round: of(run) for run in whole if run.program == ALIKE}
+    mine = {run.round: of(run) for run in whole if run.program == OURS}
     return tuple(mine[run.round] / of(run) for run in whole if run.program == program and run.round in mine)
 
 
@@ -114,7 +114,7 @@ def _plain(runs: Iterable[Run]) -> str:
 
 
 def _share(name: str, found: Sequence[float]) -> str:
-    if not found or name == ALIKE:
+    if not found or name == OURS:
         return _NONE
     span = f" ({min(found):.2f} to {max(found):.2f})" if len(found) > 1 else ""
     return f"{median(found):.2f}{span}"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 OURS = "bili2text"
-ALIKE = f"{OURS}-beam5"  # with the beam that the others have: what they are compared with
 
 Format = Literal["ctranslate2", "torch", "ggml"]
 

@@ -23,7 +23,7 @@ from benchmarking import report, trial, venvs, weights  # noqa: E402 - found by 
 from benchmarking.measure import measure  # noqa: E402
 from benchmarking.programs import PROGRAMS  # noqa: E402
 from benchmarking.recordings import repeated, sounds  # noqa: E402
-from benchmarking.values import ALIKE, OURS, CannotRunError, Program, Ready, Run  # noqa: E402
+from benchmarking.values import OURS, CannotRunError, Program, Ready, Run  # noqa: E402
 
 TREE = """
 import subprocess, sys, time
@@ -183,8 +183,8 @@ def test_the_file_for_whisper_cpp_holds_every_tensor_whole(tmp_path: Path, base_
 
 def test_ratios_pair_the_runs_of_one_round_and_leave_out_what_failed() -> None:
     runs = [
-        run_of(ALIKE, 1, 5.0), run_of("peer", 1, 10.0), run_of(ALIKE, 2, 6.0), run_of("peer", 2, 10.0),
-        run_of(ALIKE, 3, 5.0), run_of(OURS, 1, 8.0), run_of("peer", 3, 0.1, why="exit code 1: killed"), run_of("peer", 4, 1.0),
+        run_of(OURS, 1, 5.0), run_of("peer", 1, 10.0), run_of(OURS, 2, 6.0), run_of("peer", 2, 10.0),
+        run_of(OURS, 3, 5.0), run_of("other", 1, 8.0), run_of("peer", 3, 0.1, why="exit code 1: killed"), run_of("peer", 4, 1.0),
     ]  # fmt: skip
     assert report.shares(runs, "peer", lambda run: run.cpu) == (0.5, 0.6)
 
@@ -207,7 +207,7 @@ def test_a_slow_program_takes_part_in_fewer_rounds(tmp_path: Path) -> None:
 
 def test_the_table_names_what_failed_and_what_was_never_run() -> None:
     runs = [
-        run_of(ALIKE, 1, 5.0),
+        run_of(OURS, 1, 5.0),
         run_of("peer", 1, 10.0),
         run_of("bad", 1, 0.1, errors=None, why="exit code 9: a|b"),
     ]
@@ -222,7 +222,7 @@ def test_the_table_names_what_failed_and_what_was_never_run() -> None:
     assert "| peer | 10.0 | 0.50 | 20.0 | 0.50 | 100 | 1.0 | 5.0 % |" in table
     assert "| bad: exit code 9: a/b | – |" in table
     assert "- absent did not run: cannot install: no wheel" in table
-    more = {**found, "runs": [asdict(run) for run in (*runs, run_of(ALIKE, 2, 6.0))]}
+    more = {**found, "runs": [asdict(run) for run in (*runs, run_of(OURS, 2, 6.0))]}
     assert "| peer (1 of 2 rounds) | 10.0 | 0.50 |" in report.rounds_table(more)
     grown = report.growth_table(
         {**found, "runs": [asdict(run_of(OURS, 1, 5.0)), asdict(run_of(OURS, 1, 50.0, seconds=600.0))]}

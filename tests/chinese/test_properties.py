@@ -10,7 +10,6 @@ from bili2text.chinese import numerals, script
 from bili2text.chinese.digits import written
 from bili2text.chinese.edits import applied
 from bili2text.chinese.normalise import ChineseRules, normalised
-from bili2text.chinese.prompt import PROMPTS, leaks, prompt_for
 from bili2text.chinese.spoken import spoken
 from bili2text.segments import Segment, Word
 
@@ -125,23 +124,3 @@ def test_a_table_that_changes_the_length_is_used_a_character_at_a_time(monkeypat
     monkeypatch.setattr(script, "_converter", lambda table: Longer())
     monkeypatch.setattr(script, "_converted", script._converted.__wrapped__)
     assert script.written_in("發現了", "simplified") == "发现了"
-
-
-def test_a_prompt_is_in_the_script_it_asks_for_and_is_not_changed_by_the_rules():
-    for name in ("simplified", "traditional"):
-        text = PROMPTS[name]
-        (after,) = normalised((Segment(0.0, 1.0, text),), ChineseRules(name))
-        assert after.text == text
-    assert prompt_for("zh", "traditional") == PROMPTS["traditional"]
-    assert prompt_for("zh", "auto") == PROMPTS["simplified"]
-    assert prompt_for("en", "simplified") is None
-
-
-def test_a_prompt_that_comes_back_is_a_leak_and_speech_like_it_is_not():
-    prompt = PROMPTS["simplified"]
-    assert leaks("以下是，普通话的 句子", prompt)
-    assert leaks("好的。以下是普通话的句", prompt)
-    assert not leaks("今天我们学习普通话的句子", prompt)
-    assert not leaks("", prompt)
-    assert leaks("你好！", "你好。")
-    assert not leaks("你好", "")

@@ -53,10 +53,14 @@ def test_every_way_to_the_same_sound_gives_the_same_text(
     assert re.sub(r"\W+", " ", said["audio"].stdout).strip() == "1 2 3 4 5 6 7 8 9 10"
 
 
-def test_chinese_is_heard_as_chinese(program: Callable, samples: Path) -> None:
-    done = program("audio", str(samples / "zh" / "nihao_shijie.wav"), "-f", "txt", "-o", "-")
+def test_chinese_is_heard_as_chinese_with_the_marks_it_is_to_have(program: Callable, samples: Path) -> None:
+    clip = str(samples / "zh" / "nihao_shijie.wav")
+    done = program("audio", clip, "-f", "txt", "-o", "-")
     assert "你好" in done.stdout
+    assert done.stdout.strip().endswith("。")
     assert "language zh" in done.stderr
+    bare = program("audio", clip, "-f", "txt", "-o", "-", "--no-zh-marks")
+    assert bare.stdout.strip() == done.stdout.strip().strip("。")
 
 
 def test_the_second_run_on_a_link_downloads_nothing(program: Callable, fault_server: object) -> None:

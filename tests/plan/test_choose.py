@@ -75,7 +75,7 @@ def test_a_card_that_cannot_be_used_is_left_for_the_cpu_with_its_reason(here: Ma
 
 
 def test_the_cpu_is_taken_for_a_much_better_model_and_not_for_a_little_better_one() -> None:
-    crowded = machine(card("MX450, desktop, 1.2 free"))
+    crowded = replace(machine(card("MX450, desktop, 1.2 free")), cores=6)
     plan = ask(crowded)
     assert (plan.device, plan.model) == ("cpu", "large-v3-turbo")
     assert said(plan, "the card has room for small at most, the CPU can do large-v3-turbo at about")

@@ -119,6 +119,7 @@ def test_asking_more_never_takes_less(card, compute_type, batch, beam, best_of, 
         Setting(compute_type, batch, beam, best_of + 1, at_once, words),
         Setting(compute_type, batch, beam, best_of, None if at_once is None else at_once + 1, words),
         Setting(compute_type, batch, beam, best_of, at_once, True),
+        Setting(compute_type, batch, beam, best_of, at_once, words, marks=True),
     )
     for place in (lambda one: on_card(card.dims, one, 24), lambda one: on_cpu(card.dims, one)):
         least = place(setting)

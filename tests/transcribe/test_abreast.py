@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bili2text.transcribe.abreast import Abreast, parts
+from bili2text.transcribe.abreast import Abreast, shares
 
 
 def test_calls_run_at_the_same_time_and_answer_in_order() -> None:
@@ -38,12 +37,15 @@ def test_one_worker_works_in_the_thread_that_asks() -> None:
     assert Abreast(1).map(lambda _: threading.current_thread(), [1, 2]) == [threading.current_thread()] * 2
 
 
-@given(st.integers(0, 70), st.integers(0, 20))
-def test_parts_hold_everything_once_and_are_about_equal(count: int, most: int) -> None:
-    found = parts(count, most)
-    assert [one for part in found for one in range(count)[part]] == list(range(count))
-    assert len(found) <= max(1, most)
-    assert all(a.stop == b.start for a, b in pairwise(found))
-    sizes = [part.stop - part.start for part in found]
-    assert max(sizes) - min(sizes) <= 1
-    assert count == 0 or min(sizes) > 0
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 30)), max_size=70), st.integers(1, 20))
+def test_batches_are_of_one_kind_and_all_workers_have_as_much(
+    things: list[tuple[int, int]], workers: int
+) -> None:
+    weights = [weight for _, weight in things]
+    found = shares(things, weights, workers)
+    assert sorted(one for batch in found for one in batch) == list(range(len(things)))
+    assert all(len({things[one] for one in batch}) == 1 for batch in found)
+    heavy = [sum(weights[one] for one in batch) for batch in found]
+    assert heavy == sorted(heavy, reverse=True)
+    assert max(heavy, default=0) <= sum(weights) / workers + max(weights, default=0)
+    assert len(found) <= workers + len(set(things)) - bool(things)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -78,6 +78,20 @@ def test_the_language_is_a_vote_and_goes_into_every_window() -> None:
     heard = listen(iter(CHUNKS), engine, listening(), lambda _: None)
     assert heard.language.language == "zh"
     assert {window.language for window in engine.heard} == {"zh"}
+
+
+def test_marks_are_set_in_their_language_and_in_a_second_look_too() -> None:
+    how = Listening(language="zh", marks={"zh": "好。"})
+    engine = Reader()
+    heard = listen(iter(CHUNKS), engine, how, lambda _: None)
+    assert any(one.tried for one in heard.chunks)
+    assert {window.marks for window in engine.heard} == {"好。"}
+    other = Reader()
+    listen(iter(CHUNKS), other, replace(how, language="ja"), lambda _: None)
+    assert {window.marks for window in other.heard} == {None}
+    languages: tuple[str | None, ...] = ("zh", "ja", None)
+    assert [replace(how, language=language).sets_marks for language in languages] == [True, False, True]
+    assert not Listening().sets_marks
 
 
 def test_a_language_that_is_given_is_not_detected() -> None:

@@ -1,0 +1,117 @@
+"""Marks for a text that was decoded without: where they may stand, and which is likeliest there. Pure.
+
+Whisper learned Chinese from subtitles, which have next to no marks. A prompt that has some makes it set them,
+and makes a small model pass over whole sentences (docs/chinese.md). So the text is decoded without; then the
+model is asked, told a sentence with marks, how likely each is where the speaker paused: where it set a
+timestamp, or wrote a blank between two Chinese characters. Words and times stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bili2text.transcribe.writing import dense, letters
+
+# Each is one token of Whisper's; the comma and the question mark that Chinese prints take three
+STOP, COMMA, QUESTION = "。", ",", "?"
+_MARKS = frozenset("。，,？?！!、；;：:．.…")
+_LEAST = 0.05  # probability: of 127 ends of sentences one had less, of pauses within them the most
+_CLEAR = 0.3  # a stop this likely is not weighed against a comma
+# A question has one of these, or a verb twice (去不去); only there it is asked for
+_ASKING = re.compile(r"[吗嗎呢吧么麼嘛谁誰哪几幾怎何啥]|多少|是否|有[没沒]有|(\w)[不没沒]\1")
+_CHARACTER = 4  # tokens that surely have a whole character in them
+Tokens = tuple[int, ...]
+# Given the tokens of a text: of each the probability that it follows those before it
+Probabilities = Callable[[Tokens], Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What has to be known of a tokenizer."""
+
+    first_timestamp: int  # the token of <|0.00|>
+    marks: Mapping[str, Tokens]
+    decode: Callable[[list[int]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a mark may stand: before the token of that number."""
+
+    at: int
+    said: str  # since the place before
+
+
+def marked(tokens: Tokens, vocabulary: Vocabulary, probabilities: Probabilities) -> Tokens:
+    """Return a window's tokens, timestamps among them, with the likeliest mark wherever one is likely.
+
+    Each mark is asked for at all its places at once, the others where they seemed likeliest so far: a mark
+    makes the next one likelier, as in a text that has them. Raises what `probabilities` raises.
+    """
+    found = places(tokens, vocabulary)
+    likely: dict[int, dict[str, float]] = {place.at: {} for place in found}
+    for mark in (STOP, COMMA, QUESTION):
+        asked = {place.at for place in found if _worth_asking(mark, place, likely[place.at])}
+        if asked:
+            now = _best(likely) | dict.fromkeys(asked, mark)
+            text, begin = _text(tokens, now, vocabulary)
+            given = probabilities(text)
+            for at in asked:
+                spelt = given[begin[at] : begin[at] + len(vocabulary.marks[mark])]
+                likely[at][mark] = math.prod(spelt)
+    best = _best(likely)
+    return tuple(one for part in _parts(tokens, best, vocabulary) for one in part)
+
+
+def places(tokens: Tokens, vocabulary: Vocabulary) -> tuple[Place, ...]:
+    """Return where marks may stand in a window's tokens: at pauses, after a letter and before none."""
+    return tuple(_places(tokens, vocabulary))
+
+
+def _places(tokens: Tokens, vocabulary: Vocabulary) -> Iterator[Place]:
+    first, decode = vocabulary.first_timestamp, vocabulary.decode
+    since: list[int] = []
+    for at in range(len(tokens) + 1):
+        stamp = at == len(tokens) or tokens[at] >= first
+        if since and (stamp or decode([tokens[at]]).startswith(" ")):
+            said = decode(since)
+            after = decode([one for one in tokens[at : at + 2 * _CHARACTER] if one < first]).lstrip()[:1]
+            pause = stamp or (dense(letters(said[-1:])) and dense(letters(after)))
+            if pause and said[-1:].isalnum() and after not in _MARKS:
+                yield Place(at, said)
+                since = []
+        if not stamp:
+            since.append(tokens[at])
+
+
+def _worth_asking(mark: str, place: Place, likely: Mapping[str, float]) -> bool:
+    if mark == COMMA:
+        return likely[STOP] < _CLEAR
+    return mark == STOP or _ASKING.search(place.said) is not None
+
+
+def _best(likely: Mapping[int, Mapping[str, float]]) -> dict[int, str]:
+    """Return the likeliest mark of each place that has a likely one."""
+    best = {at: max(of, key=of.__getitem__) for at, of in likely.items() if of}
+    return {at: mark for at, mark in best.items() if likely[at][mark] >= _LEAST}
+
+
+def _text(tokens: Tokens, marks: Mapping[int, str], vocabulary: Vocabulary) -> tuple[Tokens, dict[int, int]]:
+    """Return the text with marks and without timestamps, and at which of its tokens each mark begins."""
+    text: list[int] = []
+    begin: dict[int, int] = {}
+    for at, part in enumerate(_parts(tokens, marks, vocabulary)):
+        if at in marks:
+            begin[at] = len(text)
+        text += [one for one in part if one < vocabulary.first_timestamp]
+    return tuple(text), begin
+
+
+def _parts(tokens: Tokens, marks: Mapping[int, str], vocabulary: Vocabulary) -> Iterator[Tokens]:
+    """Yield for each token, and for the end, the mark before it and itself."""
+    for at in range(len(tokens) + 1):
+        mark = vocabulary.marks[marks[at]] if at in marks else ()
+        yield (*mark, *tokens[at : at + 1])
