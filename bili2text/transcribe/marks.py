@@ -19,7 +19,7 @@ from bili2text.transcribe.writing import dense, letters
 STOP, COMMA, QUESTION = "。", ",", "?"
 _MARKS = frozenset("。，,？?！!、；;：:．.…")
 _LEAST = 0.05  # probability: of 127 ends of sentences one had less, of pauses within them the most
-_CLEAR = 0.3  # a stop this likely is not weighed against a comma
+_CLEAR = 0.3  # a mark this likely is not weighed against a comma
 # A question has one of these, or a verb twice (去不去); only there it is asked for
 _ASKING = re.compile(r"[吗嗎呢吧么麼嘛谁誰哪几幾怎何啥]|多少|是否|有[没沒]有|(\w)[不没沒]\1")
 _CHARACTER = 4  # tokens that surely have a whole character in them
@@ -48,20 +48,17 @@ class Place:
 def marked(tokens: Tokens, vocabulary: Vocabulary, probabilities: Probabilities) -> Tokens:
     """Return a window's tokens, timestamps among them, with the likeliest mark wherever one is likely.
 
-    Each mark is asked for at all its places at once, the others where they seemed likeliest so far: a mark
-    makes the next one likelier, as in a text that has them. Raises what `probabilities` raises.
+    Marks are asked for at all places at once, where there is none to ask for the likeliest so far is there: a
+    mark makes the next one likelier, as in a text that has them. Raises what `probabilities` raises.
     """
     found = places(tokens, vocabulary)
     likely: dict[int, dict[str, float]] = {place.at: {} for place in found}
-    for mark in (STOP, COMMA, QUESTION):
-        asked = {place.at for place in found if _worth_asking(mark, place, likely[place.at])}
-        if asked:
-            now = _best(likely) | dict.fromkeys(asked, mark)
-            text, begin = _text(tokens, now, vocabulary)
-            given = probabilities(text)
-            for at in asked:
-                spelt = given[begin[at] : begin[at] + len(vocabulary.marks[mark])]
-                likely[at][mark] = math.prod(spelt)
+    while asked := {place.at: mark for place in found if (mark := _next(place, likely[place.at]))}:
+        text, begin = _text(tokens, _best(likely) | asked, vocabulary)
+        given = probabilities(text)
+        for at, mark in asked.items():
+            spelt = given[begin[at] : begin[at] + len(vocabulary.marks[mark])]
+            likely[at][mark] = math.prod(spelt)
     best = _best(likely)
     return tuple(one for part in _parts(tokens, best, vocabulary) for one in part)
 
@@ -87,10 +84,13 @@ def _places(tokens: Tokens, vocabulary: Vocabulary) -> Iterator[Place]:
             since.append(tokens[at])
 
 
-def _worth_asking(mark: str, place: Place, likely: Mapping[str, float]) -> bool:
-    if mark == COMMA:
-        return likely[STOP] < _CLEAR
-    return mark == STOP or _ASKING.search(place.said) is not None
+def _next(place: Place, likely: Mapping[str, float]) -> str | None:
+    """Return the mark to ask for next at a place: a stop, a question mark after a question, else a comma."""
+    if STOP not in likely:
+        return STOP
+    if QUESTION not in likely and _ASKING.search(place.said):
+        return QUESTION
+    return COMMA if COMMA not in likely and max(likely.values()) < _CLEAR else None
 
 
 def _best(likely: Mapping[int, Mapping[str, float]]) -> dict[int, str]:
