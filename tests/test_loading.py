@@ -55,7 +55,7 @@ def test_a_card_that_fails_at_loading_is_left_for_the_cpu(
     progress = Notes()
     with closing(loader(Wishes("base"), environ, progress)) as loading:
         plan, engine = loading.engine()
-        assert (plan.device, plan.compute_type, plan.beam_size) == ("cpu", "int8", 8)
+        assert (plan.device, plan.compute_type, plan.beam_size) == ("cpu", "int8", 5)
         (warning,) = progress.warnings
         assert "CPU" in warning
         assert "\n" not in warning

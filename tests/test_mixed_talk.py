@@ -129,7 +129,7 @@ def test_a_card_without_room_while_the_language_is_voted_is_a_step_that_is_writt
     monkeypatch.setattr(planning, "this_machine", look)
     request = Request(
         (str(mixed),),
-        wishes=Wishes(model="base", beam_size=8, gpu_wait=0),
+        wishes=Wishes(model="base", gpu_wait=0),
         output=Output(str(tmp_path / "out"), "json"),
         fresh=True,
     )
