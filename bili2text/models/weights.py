@@ -10,6 +10,7 @@ from pathlib import Path
 from bili2text.errors import ModelError
 from bili2text.models.catalog import Dims
 from bili2text.models.ct2_file import BROKEN, read_table
+from bili2text.models.json_object import read_json
 
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")  # without tokenizer.json faster-whisper fetches one
 _VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
@@ -76,3 +77,15 @@ def _check_json(path: Path) -> None:
         json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ModelError(f"damaged model, {path.name} is not JSON: {path.parent}") from error
+
+
+def can_align(folder: Path) -> bool:
+    """Return whether a model says which of its heads follow the sound, and has these heads.
+
+    Without them CTranslate2 aligns nothing; of one that is not there its process dies (SYSTRAN/faster-whisper
+    #557, #688). Raises ModelError for a model.bin or a config.json that is damaged.
+    """
+    config, dims = folder / "config.json", read_dims(folder / "model.bin")
+    heads = read_json(config).get("alignment_heads") if config.is_file() else None
+    known = (range(dims.decoder_layers), range(dims.heads))
+    return bool(heads) and all(layer in known[0] and head in known[1] for layer, head in heads or ())

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from bili2text.audio.waveform import SAMPLE_RATE
 from bili2text.errors import PrecisionFailure, UsageError
-from bili2text.models.weights import read_dims
+from bili2text.models.weights import can_align, read_dims
 from bili2text.segments import Segment, Word
 from bili2text.transcribe.abreast import Abreast, shares
 from bili2text.transcribe.ct2_errors import translated
@@ -64,6 +64,7 @@ class Ct2Engine:
         self._one_by_one = load.device == "cpu"
         self.short = self._one_by_one and read_dims(load.folder / "model.bin").width <= WIDEST
         self._encoded = Encoded(_KEPT)
+        self._aligns = can_align(load.folder)
         ctranslate2.set_random_seed(_SEED)
         with translated(self._place):
             self._whisper = WhisperModel(
@@ -354,6 +355,8 @@ class Ct2Engine:
         hypotheses: Sequence[Hypothesis],
     ) -> tuple[Decoded, ...]:
         """Cut the tokens of each window at their timestamps; set marks and time the words where asked."""
+        if any(map(self._asked, windows)):
+            encoded = _in_ram(encoded)  # once, and not for each of them
         hypotheses = [
             self._marked(window, encoded, row, hypothesis)
             for row, (window, hypothesis) in enumerate(zip(windows, hypotheses, strict=True))
@@ -401,15 +404,22 @@ class Ct2Engine:
             temperature=hypothesis.temperature,
         )
 
+    def _asked(self, window: Window) -> bool:
+        """Return whether the model is asked for the marks of a window."""
+        return self._aligns and window.marks is not None and self._options.task != "translate"
+
     def _marked(self, window: Window, encoded: View, row: int, hypothesis: Hypothesis) -> Hypothesis:
         """Return the text of one of the encoded windows with the marks it is to have.
 
         One window at a time: all text in one pass takes memory for each token and word of the vocabulary.
         """
-        if window.marks is None or hypothesis.silent(self._options):
+        if not self._asked(window) or hypothesis.silent(self._options):
             return hypothesis
         tokenizer = self._tokenizer(window.language)
-        told = [tokenizer.sot_prev, *tokenizer.encode(" " + window.marks), *tokenizer.sot_sequence]
+        told = [tokenizer.sot_prev, *tokenizer.encode(" " + str(window.marks)), *tokenizer.sot_sequence]
+        # a loop may have a place for a mark after each of its tokens: more than the decoder has room for
+        if len(told) + 2 * len(hypothesis.tokens) + 2 > self._whisper.max_length:
+            return hypothesis
         alone = _rows(encoded, [row])
 
         def probabilities(text: Tokens) -> Sequence[float]:
@@ -474,7 +484,10 @@ def _rows(encoded: View, rows: list[int]) -> View:
     """Return some windows of an encoder's output, on the CPU."""
     if encoded.shape[0] == len(rows):
         return encoded
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.asarray(_in_ram(encoded))[rows]))
+
+
+def _in_ram(encoded: View) -> View:
+    """Return an encoder's output on the CPU, in a type that numpy has."""
     whole = encoded if encoded.device == "cpu" else encoded.to_device(ctranslate2.Device.cpu)
-    if whole.dtype == ctranslate2.DataType.bfloat16:  # which numpy does not have
-        whole = whole.to(ctranslate2.DataType.float32)
-    return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.asarray(whole)[rows]))
+    return whole.to(ctranslate2.DataType.float32) if whole.dtype == ctranslate2.DataType.bfloat16 else whole

@@ -22,6 +22,7 @@ _LEAST = 0.05  # probability: of 127 ends of sentences one had less, of pauses w
 _CLEAR = 0.3  # a mark this likely is not weighed against a comma
 # A question has one of these, or a verb twice (去不去); only there it is asked for
 _ASKING = re.compile(r"[吗嗎呢吧么麼嘛谁誰哪几幾怎何啥]|多少|是否|有[没沒]有|(\w)[不没沒]\1")
+_CLOSING = "%％℃°》」』”’）)"  # may stand between the last letter and a mark
 _CHARACTER = 4  # tokens that surely have a whole character in them
 Tokens = tuple[int, ...]
 # Given the tokens of a text: of each the probability that it follows those before it
@@ -77,7 +78,8 @@ def _places(tokens: Tokens, vocabulary: Vocabulary) -> Iterator[Place]:
             said = decode(since)
             after = decode([one for one in tokens[at : at + 2 * _CHARACTER] if one < first]).lstrip()[:1]
             pause = stamp or (dense(letters(said[-1:])) and dense(letters(after)))
-            if pause and said[-1:].isalnum() and after not in _MARKS:
+            last = (said.rstrip(_CLOSING) if stamp else said)[-1:]
+            if pause and last.isalnum() and after not in _MARKS:
                 yield Place(at, said)
                 since = []
         if not stamp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bili2text.audio.waveform import SAMPLE_RATE, Samples
 from bili2text.chinese.example import EXAMPLES
 from bili2text.transcribe.ct2 import Ct2Engine
 from bili2text.transcribe.engine import DecodeOptions, Load, Window
+from bili2text.transcribe.hypothesis import Hypothesis
 from bili2text.transcribe.marks import (
     COMMA,
     QUESTION,
@@ -91,7 +93,9 @@ def test_a_mark_is_asked_for_where_it_may_win_and_the_others_are_there_as_they_s
         ("|open the door|", (14,)),
         (f"|你好 {BROKEN}{BROKEN}天|", (7,)),
         (f"|你{BROKEN}|", ()),
-        ("|（你好）|", ()),
+        ("|（你好）|", (5,)),
+        ("|增长20%|", (6,)),
+        ("|“你好。”|", ()),
         ("||||", ()),
         ("", ()),
         ("你好", (2,)),
@@ -110,6 +114,38 @@ def test_words_and_times_stay_as_they_are(text: str, dice: object) -> None:
     assert not left
     assert {chr(one) for one in added} <= {STOP, COMMA, QUESTION}
     assert marked(given_tokens, VOCABULARY, lambda ids: [0.0] * len(ids)) == given_tokens
+
+
+def test_a_loop_with_more_places_than_room_is_left_as_it_is(base_folder: Path) -> None:
+    engine = Ct2Engine(Load(base_folder, "cpu", compute_type="int8"), DecodeOptions())
+    window = Window(np.zeros(SAMPLE_RATE, np.float32), "zh", marks=EXAMPLES["zh"])
+    encoded = engine._encode([window.samples])
+    again = engine._whisper.hf_tokenizer.token_to_id("Ġè¬Ŀè¬Ŀ")  # a blank, and two characters
+    for count in (100, 223):
+        tokens = (engine._tokenizer("zh").timestamp_begin, *(again,) * count)
+        found = engine._marked(window, encoded, 0, Hypothesis(tokens, -0.1, 0.0, 1.0, 0.0))
+        assert found.tokens[:2] == tokens[:2]
+        assert (found.tokens == tokens) is (count == 223)
+    engine.close()
+
+
+@pytest.mark.parametrize("heads", [None, [], [[6, 0]], [[0, 8]]])
+def test_a_model_that_cannot_align_is_heard_without_marks(
+    base_folder: Path, samples: Path, tmp_path: Path, heads: object
+) -> None:
+    for file in base_folder.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "config.json").unlink()
+    config = json.loads((base_folder / "config.json").read_text(encoding="utf-8"))
+    config["alignment_heads"] = heads
+    config = {name: value for name, value in config.items() if value is not None}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    engine = Ct2Engine(Load(tmp_path, "cpu", compute_type="int8"), DecodeOptions(temperatures=(0.0,)))
+    clip = sound(samples / "zh" / "nihao_shijie.wav")
+    asked, bare = engine.decode((Window(clip, "zh", marks=EXAMPLES["zh"]), Window(clip, "zh")))
+    assert asked == bare
+    assert asked.segments
+    engine.close()
 
 
 def sound(path: Path) -> Samples:
