@@ -87,5 +87,5 @@ def can_align(folder: Path) -> bool:
     """
     config, dims = folder / "config.json", read_dims(folder / "model.bin")
     heads = read_json(config).get("alignment_heads") if config.is_file() else None
-    known = (range(dims.decoder_layers), range(dims.heads))
-    return bool(heads) and all(layer in known[0] and head in known[1] for layer, head in heads or ())
+    known = [[layer, head] for layer in range(dims.decoder_layers) for head in range(dims.heads)]
+    return isinstance(heads, list) and bool(heads) and all(head in known for head in heads)

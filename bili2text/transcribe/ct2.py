@@ -417,9 +417,6 @@ class Ct2Engine:
             return hypothesis
         tokenizer = self._tokenizer(window.language)
         told = [tokenizer.sot_prev, *tokenizer.encode(" " + str(window.marks)), *tokenizer.sot_sequence]
-        # a loop may have a place for a mark after each of its tokens: more than the decoder has room for
-        if len(told) + 2 * len(hypothesis.tokens) + 2 > self._whisper.max_length:
-            return hypothesis
         alone = _rows(encoded, [row])
 
         def probabilities(text: Tokens) -> Sequence[float]:
@@ -430,7 +427,8 @@ class Ct2Engine:
 
         marks = {mark: tuple(tokenizer.encode(mark)) for mark in (STOP, COMMA, QUESTION)}
         vocabulary = Vocabulary(tokenizer.timestamp_begin, marks, tokenizer.decode)
-        return replace(hypothesis, tokens=marked(hypothesis.tokens, vocabulary, probabilities))
+        room = self._whisper.max_length - len(told) - 2  # `align` adds <|notimestamps|> and the end
+        return replace(hypothesis, tokens=marked(hypothesis.tokens, vocabulary, probabilities, room))
 
     def _words(
         self,

@@ -18,7 +18,7 @@ from bili2text.transcribe.writing import dense, letters
 # Each is one token of Whisper's; the comma and the question mark that Chinese prints take three
 STOP, COMMA, QUESTION = "。", ",", "?"
 _MARKS = frozenset("。，,？?！!、；;：:．.…")
-_LEAST = 0.05  # probability: of 127 ends of sentences one had less, of pauses within them the most
+_LEAST = 0.05  # probability
 _CLEAR = 0.3  # a mark this likely is not weighed against a comma
 # A question has one of these, or a verb twice (去不去); only there it is asked for
 _ASKING = re.compile(r"[吗嗎呢吧么麼嘛谁誰哪几幾怎何啥]|多少|是否|有[没沒]有|(\w)[不没沒]\1")
@@ -46,13 +46,18 @@ class Place:
     said: str  # since the place before
 
 
-def marked(tokens: Tokens, vocabulary: Vocabulary, probabilities: Probabilities) -> Tokens:
+def marked(tokens: Tokens, vocabulary: Vocabulary, probabilities: Probabilities, room: int) -> Tokens:
     """Return a window's tokens, timestamps among them, with the likeliest mark wherever one is likely.
+
+    A text that has no room for its marks in so many tokens stays as it is: a loop, with a place after each.
 
     Marks are asked for at all places at once, where there is none to ask for the likeliest so far is there: a
     mark makes the next one likelier, as in a text that has them. Raises what `probabilities` raises.
     """
     found = places(tokens, vocabulary)
+    longest = max(map(len, vocabulary.marks.values()))
+    if sum(one < vocabulary.first_timestamp for one in tokens) + len(found) * longest > room:
+        return tokens
     likely: dict[int, dict[str, float]] = {place.at: {} for place in found}
     while asked := {place.at: mark for place in found if (mark := _next(place, likely[place.at]))}:
         text, begin = _text(tokens, _best(likely) | asked, vocabulary)

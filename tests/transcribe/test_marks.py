@@ -73,14 +73,14 @@ def test_the_likeliest_mark_stands_where_the_speaker_paused() -> None:
             "月球吗": {STOP: 0.6, QUESTION: 0.7},
         }
     )
-    assert shown(marked(text, VOCABULARY, likely(how))) == "|你好, 我们走。||在研究||月球吗?|"
+    assert shown(marked(text, VOCABULARY, likely(how), 99)) == "|你好, 我们走。||在研究||月球吗?|"
 
 
 def test_a_mark_is_asked_for_where_it_may_win_and_the_others_are_there_as_they_seem() -> None:
     text = tokens("|你好||我们走||月球吗|")
     how = by_end({"你好": {STOP: 0.2, COMMA: 0.5}, "我们走": {STOP: 0.9}, "月球吗": {STOP: 0.3}})
     asked: list[str] = []
-    marked(text, VOCABULARY, likely(how, asked))
+    marked(text, VOCABULARY, likely(how, asked), 99)
     assert asked == ["你好。我们走。月球吗。", "你好,我们走。月球吗?"]
 
 
@@ -108,12 +108,12 @@ def test_no_mark_stands_beside_another_or_where_no_pause_is(text: str, wanted: t
 @given(st.text("你好吗我们 ab12。,|\ufffd", max_size=40), st.randoms(use_true_random=False))
 def test_words_and_times_stay_as_they_are(text: str, dice: object) -> None:
     given_tokens = tokens(text)
-    found = marked(given_tokens, VOCABULARY, lambda ids: [dice.random() for _ in ids])  # type: ignore[attr-defined]
+    found = marked(given_tokens, VOCABULARY, lambda ids: [dice.random() for _ in ids], 99)  # type: ignore[attr-defined]
     left = list(given_tokens)
     added = [one for one in found if not (left and one == left[0] and left.pop(0) == one)]
     assert not left
     assert {chr(one) for one in added} <= {STOP, COMMA, QUESTION}
-    assert marked(given_tokens, VOCABULARY, lambda ids: [0.0] * len(ids)) == given_tokens
+    assert marked(given_tokens, VOCABULARY, lambda ids: [0.0] * len(ids), 99) == given_tokens
 
 
 def test_a_loop_with_more_places_than_room_is_left_as_it_is(base_folder: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_loop_with_more_places_than_room_is_left_as_it_is(base_folder: Path) -
     engine.close()
 
 
-@pytest.mark.parametrize("heads", [None, [], [[6, 0]], [[0, 8]]])
+@pytest.mark.parametrize("heads", [None, [], [[6, 0]], [[0, 8]], [3], 7, {"0": 1}])
 def test_a_model_that_cannot_align_is_heard_without_marks(
     base_folder: Path, samples: Path, tmp_path: Path, heads: object
 ) -> None:
