@@ -1,7 +1,7 @@
 """What short windows (transcribe/shorter.py) cost in accuracy, and save: the same speech cut in many ways.
 
     python scripts/short_windows.py FOLDER [--model base] [--ways short,whole,theirs] [--beam-size 5]
-        [--zh-prompt TEXT] [--no-zh-marks] [--json FILE]
+        [--padding 0.4] [--zh-prompt TEXT] [--no-zh-marks] [--json FILE]
 
 The FOLDER holds NAME.flac with NAME.json (a list of {"start", "end", "text"}); NAME is a language. Its
 sentences are heard one by one, and each two, three and four together, from some twenty of them on; and all.
@@ -65,6 +65,7 @@ def main() -> int:
     parser.add_argument("--model", default="base")
     parser.add_argument("--ways", default="short,whole,theirs")
     parser.add_argument("--beam-size", type=int, default=5)
+    parser.add_argument("--padding", type=float, default=CutRules().padding)  # seconds around speech
     parser.add_argument("--zh-prompt", help="what windows of Chinese are told beforehand")
     parser.add_argument("--zh-marks", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--json", type=Path)
@@ -74,9 +75,10 @@ def main() -> int:
         parser.error(f"{options.model} is not on this disk")
     cuts = [*cuts_of(options.folder), *clips()]
     beam, chinese = options.beam_size, Chinese(options.zh_prompt, EXAMPLES if options.zh_marks else {})
+    rules = CutRules(padding=options.padding)
     ways: dict[str, Callable[[], Hear]] = {
-        "short": lambda: ours(model.path, beam, chinese, short=True),
-        "whole": lambda: ours(model.path, beam, chinese, short=False),
+        "short": lambda: ours(model.path, beam, rules, chinese, short=True),
+        "whole": lambda: ours(model.path, beam, rules, chinese, short=False),
         "theirs": lambda: theirs(model.path, beam),
     }
     scores = {way: measured(ways[way](), cuts) for way in options.ways.split(",")}
@@ -115,7 +117,7 @@ def clips() -> Iterator[Cut]:
         yield Cut(clip.group, clip.language, samples_of(clip.path), clip.text)
 
 
-def ours(folder: Path, beam: int, chinese: Chinese, *, short: bool) -> Hear:
+def ours(folder: Path, beam: int, rules: CutRules, chinese: Chinese, *, short: bool) -> Hear:
     """Return our way, with windows as long as they need or whole ones."""
     options = DecodeOptions(beam_size=beam)
     engine = Ct2Engine(Load(folder, "cpu", compute_type="int8", threads=1), options)
@@ -125,7 +127,7 @@ def ours(folder: Path, beam: int, chinese: Chinese, *, short: bool) -> Hear:
         sound = judged(iter([cut.samples]), SpeechDetector())
         told = replace(options, initial_prompt=chinese.prompt if cut.language == "zh" else None)
         how = Listening(told, cut.language, batch_size=8, marks=chinese.marks)
-        heard = listen(chunks(sound, CutRules()), engine, how, lambda _: None)
+        heard = listen(chunks(sound, rules), engine, how, lambda _: None)
         return "".join(segment.text for segment in heard.segments)
 
     return hear

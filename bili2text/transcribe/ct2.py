@@ -355,7 +355,7 @@ class Ct2Engine:
         hypotheses: Sequence[Hypothesis],
     ) -> tuple[Decoded, ...]:
         """Cut the tokens of each window at their timestamps; set marks and time the words where asked."""
-        if any(map(self._asked, windows)):
+        if any(map(self._example, windows)):
             encoded = _in_ram(encoded)  # once, and not for each of them
         hypotheses = [
             self._marked(window, encoded, row, hypothesis)
@@ -404,19 +404,20 @@ class Ct2Engine:
             temperature=hypothesis.temperature,
         )
 
-    def _asked(self, window: Window) -> bool:
-        """Return whether the model is asked for the marks of a window."""
-        return self._aligns and window.marks is not None and self._options.task != "translate"
+    def _example(self, window: Window) -> str | None:
+        """Return the text after which the model is asked for the marks of a window; None: it is not asked."""
+        return window.marks if self._aligns and self._options.task != "translate" else None
 
     def _marked(self, window: Window, encoded: View, row: int, hypothesis: Hypothesis) -> Hypothesis:
         """Return the text of one of the encoded windows with the marks it is to have.
 
         One window at a time: all text in one pass takes memory for each token and word of the vocabulary.
         """
-        if not self._asked(window) or hypothesis.silent(self._options):
+        example = self._example(window)
+        if example is None or hypothesis.silent(self._options):
             return hypothesis
         tokenizer = self._tokenizer(window.language)
-        told = [tokenizer.sot_prev, *tokenizer.encode(" " + str(window.marks)), *tokenizer.sot_sequence]
+        told = [tokenizer.sot_prev, *tokenizer.encode(" " + example), *tokenizer.sot_sequence]
         alone = _rows(encoded, [row])
 
         def probabilities(text: Tokens) -> Sequence[float]:
